@@ -1,0 +1,273 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Fault, FinishReason, JobId, Label, Message, ModelHash, NodeId, Sampling, Token, Usage};
+
+/// What can be asked of a running node. A chat is asked with [`ChatRequest`], which has a channel of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
+pub enum Request {
+    /// What the node is and does now.
+    Status,
+    /// Every model known here or in the pool.
+    Models,
+    /// Look at the model store again: another process changed it.
+    Rescan,
+    /// Leave politely: finish nothing, lose nothing, exit.
+    Stop,
+}
+
+/// A node's answer to a [`Request`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Response {
+    /// To [`Request::Status`].
+    Status(Box<StatusView>),
+    /// To [`Request::Models`].
+    Models {
+        /// By name.
+        models: Vec<ModelView>,
+    },
+    /// Done, with nothing to say.
+    Done,
+}
+
+/// Something changed: small, so that it can be sent to every window. Ask again for what it concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// [`Request::Status`] would answer differently now.
+    Status,
+    /// [`Request::Models`] would answer differently now.
+    Models,
+}
+
+/// One question to the pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChatRequest {
+    /// The model's name in the pool.
+    pub model: String,
+    /// The conversation so far.
+    pub messages: Vec<Message>,
+    /// Which nodes may see it.
+    #[serde(default)]
+    pub label: Label,
+    /// How to choose tokens.
+    #[serde(default)]
+    pub sampling: Sampling,
+}
+
+/// What happens to a question, in order: any number of `Queued`, `Started`, `Token`s, then one `Done` or `Failed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "chat", rename_all = "snake_case")]
+pub enum ChatEvent {
+    /// It waits for a slot.
+    Queued {
+        /// How many jobs are before it.
+        ahead: u32,
+    },
+    /// A lender has it.
+    Started {
+        /// The job's id.
+        job: JobId,
+        /// The lender.
+        by: Answered,
+    },
+    /// One more token.
+    Token(Token),
+    /// Text held back for a stop string that never came. Belongs after the last token.
+    Tail {
+        /// The text.
+        text: String,
+    },
+    /// The answer is whole.
+    Done {
+        /// Why it ended.
+        finish: FinishReason,
+        /// What it cost.
+        usage: Usage,
+        /// Where the time went.
+        timings: JobTimings,
+    },
+    /// The answer will not come, or not go on.
+    Failed(Fault),
+}
+
+/// Who answers a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The lending node.
+    pub node: NodeId,
+    /// Its name, as its owner gave it.
+    pub name: String,
+    /// The exact model.
+    pub model: ModelHash,
+}
+
+/// Where a job's time went, in microseconds, measured by the submitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JobTimings {
+    /// From asking to the grant.
+    pub grant_us: u64,
+    /// From asking to the first token.
+    pub first_token_us: u64,
+    /// From asking to the end.
+    pub total_us: u64,
+}
+
+/// A node, seen from outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// This machine.
+    pub node: NodeId,
+    /// Its name.
+    pub name: String,
+    /// The organisation's name.
+    pub org: String,
+    /// The groups its invitation gave it.
+    pub groups: Vec<String>,
+    /// The way to the relay.
+    pub relay: LinkView,
+    /// Whether it lends, and why.
+    pub lending: LendingView,
+    /// What stands between a worker and this machine.
+    pub sandbox: SandboxView,
+    /// The workers that run or ran last.
+    pub workers: Vec<WorkerView>,
+    /// Base URL of the local API.
+    pub api: Option<String>,
+    /// Jobs answered here since the start.
+    pub jobs_lent: u64,
+    /// Jobs asked from here since the start.
+    pub jobs_asked: u64,
+    /// Lull's version.
+    pub version: String,
+}
+
+/// The way to the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "link", rename_all = "snake_case")]
+pub enum LinkView {
+    /// Connected.
+    Up {
+        /// The relay's address.
+        relay: String,
+        /// When the transport certificate ends, in seconds since 1970.
+        certificate_until_s: u64,
+    },
+    /// Not connected, and why.
+    Down {
+        /// The relay's address.
+        relay: String,
+        /// What the last try met.
+        reason: Fault,
+    },
+}
+
+/// Whether this machine lends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "lending", rename_all = "snake_case")]
+pub enum LendingView {
+    /// It does not lend.
+    Off {
+        /// Why, for a person.
+        reason: String,
+    },
+    /// It lends.
+    Lending {
+        /// Why, for a person.
+        reason: String,
+        /// Jobs that can still be taken now.
+        free_slots: u16,
+        /// Jobs that can be taken at once in all.
+        slots: u16,
+    },
+}
+
+/// What stands between a worker and this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxView {
+    /// 0: none.
+    pub tier: u8,
+    /// In words.
+    pub summary: String,
+}
+
+/// A worker process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// The model it runs.
+    pub model: String,
+    /// What it does.
+    pub state: WorkerState,
+    /// How often it had to be started again.
+    pub restarts: u32,
+    /// Why it had to be, the last time.
+    pub last_fault: Option<Fault>,
+}
+
+/// What a worker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// Reading its model.
+    Loading,
+    /// Waiting for a job.
+    Idle,
+    /// Answering.
+    Busy,
+    /// Not running; see its last fault.
+    Down,
+}
+
+/// Where a model is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelPlace {
+    /// Only on this machine.
+    Here,
+    /// Only on other nodes.
+    Pool,
+    /// On this machine and on others.
+    Both,
+    /// Known by name; nobody offers it now.
+    Nowhere,
+}
+
+/// A model, seen from a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelView {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub hash: Option<ModelHash>,
+    /// Where it is.
+    pub place: ModelPlace,
+    /// How many nodes offer it now.
+    pub lenders: u32,
+    /// Its size on this machine, in bytes.
+    pub bytes: Option<u64>,
+    /// Its context, in tokens.
+    pub context: Option<u32>,
+    /// Best decode speed measured in the pool, tokens per second.
+    pub decode_tps: Option<f32>,
+    /// Why it cannot be used here, if it cannot.
+    pub fault: Option<Fault>,
+}
+
+impl ChatEvent {
+    /// The text this event adds to the answer.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Token(token) => &token.text,
+            Self::Tail { text } => text,
+            Self::Queued { .. } | Self::Started { .. } | Self::Done { .. } | Self::Failed(_) => "",
+        }
+    }
+
+    /// Whether nothing comes after it.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Failed(_))
+    }
+}

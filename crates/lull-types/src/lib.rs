@@ -1,0 +1,17 @@
+//! The words every part of Lull shares: ids, labels, error codes, what is asked of a model and the door's types.
+//! It must never know a clock, a socket, a file or an engine.
+
+mod code;
+mod door;
+mod generate;
+mod ids;
+mod label;
+
+pub use code::{Code, Fault};
+pub use door::{
+    Answered, ChatEvent, ChatRequest, Event, JobTimings, LendingView, LinkView, ModelPlace, ModelView, Request,
+    Response, SandboxView, StatusView, WorkerState, WorkerView,
+};
+pub use generate::{FinishReason, Message, Role, Sampling, Token, TokenLogprob, Usage};
+pub use ids::{Epoch, JobId, ModelHash, NodeId, ParseIdError, Pseudonym};
+pub use label::{Label, LabelError};

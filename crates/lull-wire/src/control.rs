@@ -1,0 +1,191 @@
+//! What node and relay say to each other on a connection's first stream. No content ever passes here.
+
+use lull_types::{Epoch, Fault, JobId, Label, ModelHash, NodeId, Pseudonym};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Signed,
+    identity::{DeviceChain, SealingCertificate},
+    job::{Grant, Receipt},
+};
+
+/// The longest control message, in bytes.
+pub const BYTES_MAX: usize = 256 * 1024;
+/// The most models in one offer.
+pub const OFFERED_MODELS_MAX: usize = 64;
+/// The longest model name, in bytes.
+pub const MODEL_NAME_BYTES_MAX: usize = 128;
+/// The most jobs of one node that may wait or run at once.
+pub const JOBS_PER_NODE_MAX: usize = 256;
+
+/// What a node can do now. Coarse: it says nothing about its owner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct Offer {
+    /// The models it can run.
+    pub models: Vec<OfferedModel>,
+    /// Jobs it takes at once in all; 0 lends nothing.
+    pub slots: u16,
+}
+
+/// A model that a node can run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfferedModel {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub hash: ModelHash,
+    /// Its context here, in tokens.
+    pub context: u32,
+    /// Generated tokens per second measured here; `None` before the first measurement.
+    pub decode_tps: Option<f32>,
+    /// Prompt tokens per second measured here; `None` before the first measurement.
+    pub prefill_tps: Option<f32>,
+}
+
+/// From a node to the relay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromNode {
+    /// The first message on every connection.
+    Hello {
+        /// Who this is; must belong to the connection's certificate.
+        chain: DeviceChain,
+        /// The key for jobs sent here until the next restart.
+        sealing: Signed<SealingCertificate>,
+        /// The node's version of Lull, for the fleet's list.
+        version: String,
+    },
+    /// Replaces the offer before it.
+    Offer(Offer),
+    /// Asks for a lender.
+    Submit(Submit),
+    /// Gives up a job that waits or runs.
+    Cancel {
+        /// The job.
+        job: JobId,
+    },
+    /// Takes a reserved job.
+    Accept {
+        /// The job.
+        job: JobId,
+        /// The run.
+        epoch: Epoch,
+        /// Must come back in the grant.
+        #[serde(with = "serde_bytes")]
+        nonce: [u8; 16],
+    },
+    /// Refuses a reserved job.
+    Decline {
+        /// The job.
+        job: JobId,
+        /// The run.
+        epoch: Epoch,
+        /// Why.
+        reason: Fault,
+    },
+    /// What a job came to; either side sends one.
+    Receipt(Signed<Receipt>),
+}
+
+/// A job without its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submit {
+    /// The job.
+    pub job: JobId,
+    /// The run, numbered by the submitter.
+    pub epoch: Epoch,
+    /// The model's name.
+    pub model: String,
+    /// Which nodes may see it.
+    pub label: Label,
+    /// The prompt's length in tokens, estimated by the submitter.
+    pub prompt_tokens: u32,
+    /// The longest answer, in tokens.
+    pub max_tokens: u32,
+    /// The submitter's X25519 key for this run: the lender opens the question only if it was sealed with it.
+    #[serde(with = "serde_bytes")]
+    pub submitter_key: [u8; 32],
+}
+
+/// A model that the relay knows of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CatalogueModel {
+    /// Its name.
+    pub name: String,
+    /// Its bytes, if one node offers it now.
+    pub hash: Option<ModelHash>,
+    /// How many nodes offer it now.
+    pub lenders: u32,
+    /// The largest context offered, in tokens.
+    pub context: Option<u32>,
+    /// The fastest measured, tokens per second.
+    pub decode_tps: Option<f32>,
+}
+
+/// From the relay to a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromRelay {
+    /// The answer to `Hello`.
+    Welcome {
+        /// The node's id, as the relay sees it.
+        node: NodeId,
+        /// The relay's clock, in seconds since 1970.
+        now_s: u64,
+    },
+    /// All known models; replaces the list before it.
+    Catalogue(Vec<CatalogueModel>),
+    /// To the submitter: the job waits.
+    Queued {
+        /// The job.
+        job: JobId,
+        /// Jobs before it.
+        ahead: u32,
+    },
+    /// To the submitter: open a stream with this grant.
+    Granted {
+        /// The relay's permission.
+        grant: Signed<Grant>,
+        /// The lender's chain to root.
+        lender: DeviceChain,
+        /// The lender's key.
+        sealing: Signed<SealingCertificate>,
+    },
+    /// To the submitter: there will be no lender.
+    Refused {
+        /// The job.
+        job: JobId,
+        /// The run.
+        epoch: Epoch,
+        /// Why.
+        reason: Fault,
+    },
+    /// To a lender: a job would come. Answer with `Accept` or `Decline`.
+    Reserve(Reserve),
+    /// To a lender: the reservation is void.
+    Release {
+        /// The job.
+        job: JobId,
+        /// The run.
+        epoch: Epoch,
+    },
+    /// To anyone: the connection ends now, and why. On [`lull_types::Code::Revoked`] do not come back.
+    Goodbye(Fault),
+}
+
+/// A job that would come to a lender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserve {
+    /// The job.
+    pub job: JobId,
+    /// The run.
+    pub epoch: Epoch,
+    /// The exact model.
+    pub model: ModelHash,
+    /// Its class of data.
+    pub label: Label,
+    /// Who asks.
+    pub pseudonym: Pseudonym,
+    /// The prompt's estimated length, in tokens.
+    pub prompt_tokens: u32,
+    /// The longest answer, in tokens.
+    pub max_tokens: u32,
+}

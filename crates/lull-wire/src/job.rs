@@ -1,0 +1,166 @@
+//! A job's own stream, spliced by the relay: a header that the relay reads, then sealed frames that it cannot.
+
+use lull_types::{
+    Code, Epoch, Fault, FinishReason, JobId, Label, Message, ModelHash, NodeId, Pseudonym, Sampling, Token, Usage,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Document, Signed};
+
+/// The longest header, in bytes.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// The longest sealed question, in bytes, padding and seal included.
+pub const QUESTION_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The longest sealed answer frame, in bytes, padding and seal included.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// How long a grant may wait for its stream, in seconds.
+pub const GRANT_OPEN_S: u64 = 30;
+/// How far two machines' clocks may differ, in seconds.
+pub const CLOCK_SKEW_S: u64 = 300;
+
+/// The relay's permission to use a reserved slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The job.
+    pub job: JobId,
+    /// The run.
+    pub epoch: Epoch,
+    /// The node that runs it.
+    pub lender: NodeId,
+    /// What the lender said when it accepted.
+    #[serde(with = "serde_bytes")]
+    pub nonce: [u8; 16],
+    /// The exact model.
+    pub model: ModelHash,
+    /// Its class of data.
+    pub label: Label,
+    /// Who asks, as the lender may know it.
+    pub pseudonym: Pseudonym,
+    /// The X25519 key that the question must be sealed with.
+    #[serde(with = "serde_bytes")]
+    pub submitter_key: [u8; 32],
+    /// When the permission ends, in seconds since 1970.
+    pub not_after_s: u64,
+}
+
+impl Document for Grant {
+    const DOMAIN: &'static str = "lull grant 1";
+}
+
+/// The first frame on a job's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobHeader {
+    /// The permission.
+    pub grant: Signed<Grant>,
+}
+
+/// Inside the sealed frame from submitter to lender: the job itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// The conversation.
+    pub messages: Vec<Message>,
+    /// How to choose tokens.
+    pub sampling: Sampling,
+    /// The token ids accepted so far; the answer goes on after them.
+    pub prefix: Vec<u32>,
+}
+
+/// Inside each sealed frame from lender to submitter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerFrame {
+    /// The run it belongs to.
+    pub epoch: Epoch,
+    /// What it says.
+    pub body: AnswerBody,
+}
+
+/// What an answer frame says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum AnswerBody {
+    /// The prompt is read; tokens follow.
+    Prefilled {
+        /// The prompt's real length, in tokens.
+        prompt_tokens: u32,
+    },
+    /// One token; its position is the next.
+    Token(Token),
+    /// The end.
+    Done {
+        /// Why.
+        finish: FinishReason,
+        /// Tokens read and made by this run and those before it.
+        usage: Usage,
+        /// Text held back for a stop string that never came.
+        tail: String,
+    },
+    /// It will not go on.
+    Failed(Fault),
+}
+
+/// One side's word on what a run came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The job.
+    pub job: JobId,
+    /// The run.
+    pub epoch: Epoch,
+    /// Who says so.
+    pub node: NodeId,
+    /// As what.
+    pub side: Side,
+    /// Tokens.
+    pub usage: Usage,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Document for Receipt {
+    const DOMAIN: &'static str = "lull receipt 1";
+}
+
+/// A node's part in a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// It asked.
+    Submitter,
+    /// It answered.
+    Lender,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// With a whole answer.
+    Completed,
+    /// Whoever asked went away.
+    Cancelled,
+    /// Otherwise.
+    Failed(Code),
+}
+
+/// Why the relay or a lender closes a job's stream, as QUIC's error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum StreamEnd {
+    /// Whoever asked went away.
+    Cancelled = 1,
+    /// The lender went away.
+    LenderLost = 2,
+    /// The header or grant is wrong, over or used.
+    Refused = 3,
+    /// The relay shuts down.
+    Draining = 4,
+}
+
+impl StreamEnd {
+    /// The reason behind a QUIC error code; an unknown one counts as a lost lender.
+    #[must_use]
+    pub const fn of(code: u64) -> Self {
+        match code {
+            1 => Self::Cancelled,
+            3 => Self::Refused,
+            4 => Self::Draining,
+            _ => Self::LenderLost,
+        }
+    }
+}
