@@ -1,0 +1,53 @@
+# Sourced by ./x: the tiers of `./x test`. Each is one function; CI runs them in this order.
+
+tier() { local start=$SECONDS; say "test: $1"; "$@"; say "test: $1 done in $((SECONDS - start)) s"; }
+
+# Formatting, house rules, licences: what needs no build of the project.
+tidy() {
+  cargo fmt --all --check
+  (cd "$WORKER" && cargo fmt --check)
+  cargo run --quiet --locked -p xtask -- tidy
+}
+
+lint() {
+  cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+  # The worker is linted as it is built, so that its large tree is not compiled twice.
+  # shellcheck disable=SC2046
+  (cd "$WORKER" && env $(worker_env "$(cpu_twin)") RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings" \
+    cargo rustc --quiet --release --locked --bin lull-worker-mistral -- --emit=metadata -Dwarnings)
+}
+
+worker() { build_worker; }
+
+unit() {
+  cargo build --locked --workspace --bins
+  cargo nextest run --locked --workspace --exclude lull-tests --no-fail-fast
+  cargo test --quiet --locked --workspace --doc
+}
+
+# Real processes: relay, nodes, workers with the demo model.
+e2e() {
+  cargo build --locked -p lull-cli -p lull-tests --bins
+  cargo nextest run --locked -p lull-tests --no-fail-fast
+}
+
+# Clients that people use, against `./x demo --serve`.
+clients() {
+  local venv="$LULL_CACHE/venv-clients"
+  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+  cargo build --locked -p lull-cli -p lull-tests --bins
+  "$CARGO_TARGET_DIR/debug/lull-pool-demo" --serve --then "$venv/bin/python" tests/clients/openai_client.py
+}
+
+run_tests() {
+  local tiers=("$@")
+  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint unit e2e clients)
+  local name; for name in "${tiers[@]}"; do
+    case "$name" in
+      tidy | lint | worker | unit | e2e | clients) tier "$name" ;;
+      *) die "'$name' is no tier of tests: tidy, worker, lint, unit, e2e, clients" ;;
+    esac
+  done
+  say "all tests passed"
+}
