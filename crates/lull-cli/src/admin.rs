@@ -1,6 +1,7 @@
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use lull_relay::admin;
+use lull_relay::admin::{self, NodeView};
+use time::OffsetDateTime;
 
 use crate::{
     args::{Admin, Token},
@@ -11,15 +12,17 @@ use crate::{
 pub(crate) fn run(dir: &Path, command: Admin) -> Result<(), Failure> {
     match command {
         Admin::Token(Token::Create { groups, uses, ttl }) => {
-            let token = admin::token_create(dir, &groups, uses, ttl).map_err(failure)?;
+            let token = admin::token_create(dir, &groups, uses, ttl)?;
             let machines = if uses == 1 { "one machine".into() } else { format!("{uses} machines") };
             eprintln!("For {machines}, within {}. Keep it secret until it is used:", span(ttl));
             output::line(&token.to_string())
         }
         Admin::Nodes { json } => nodes(dir, json),
         Admin::Revoke { node } => {
-            let cut = admin::revoke(dir, node).map_err(failure)?;
-            eprintln!("{} is revoked{}.", cut.name, if cut.live { " and was cut off" } else { "" });
+            let cut = admin::revoke(dir, &node)?;
+            let live =
+                if cut.live { ", and its connections are closed" } else { "; no relay runs that would have to know" };
+            eprintln!("{} is revoked{live}.", cut.row.name);
             Ok(())
         }
         Admin::Usage { json } => usage(dir, json),
@@ -27,29 +30,38 @@ pub(crate) fn run(dir: &Path, command: Admin) -> Result<(), Failure> {
 }
 
 fn nodes(dir: &Path, json: bool) -> Result<(), Failure> {
-    let rows = admin::nodes(dir).map_err(failure)?;
+    let rows = admin::nodes(dir)?;
     if json {
         return output::json(&rows);
     }
-    let mut table = vec![["NAME", "ID", "GROUPS", "STATE"].map(String::from).to_vec()];
-    for row in &rows {
-        let state = if row.revoked { "revoked" } else { "enrolled" };
-        table.push(vec![row.name.clone(), row.node.to_string(), row.groups.join(","), state.into()]);
+    let mut table = vec![["NAME", "ID", "GROUPS", "STATE", "VERSION"].map(String::from).to_vec()];
+    for NodeView { row, connected } in &rows {
+        let state = match (row.revoked_s, connected) {
+            (Some(_), _) => "revoked",
+            (None, Some(true)) => "connected",
+            (None, Some(false)) => "away",
+            (None, None) => "unknown: the relay is not running",
+        };
+        let cells = [&row.name, &row.node.to_string(), &row.groups.join(","), state, &row.version];
+        table.push(cells.map(String::from).to_vec());
     }
     output::table(&table)
 }
 
 fn usage(dir: &Path, json: bool) -> Result<(), Failure> {
-    let rows = admin::usage(dir).map_err(failure)?;
+    let rows = admin::usage(dir)?;
     if json {
         return output::json(&rows);
     }
-    let headings = ["DAY", "ASKED BY", "MODEL", "JOBS", "PROMPT TOKENS", "ANSWER TOKENS"];
+    let names: BTreeMap<_, _> = admin::nodes(dir)?.into_iter().map(|view| (view.row.node, view.row.name)).collect();
+    let headings = ["DAY (UTC)", "MACHINE", "ROLE", "TEAM", "MODEL", "JOBS", "PROMPT TOKENS", "ANSWER TOKENS"];
     let mut table = vec![headings.map(String::from).to_vec()];
     for row in &rows {
         table.push(vec![
-            row.day.clone(),
-            row.name.clone(),
+            date(row.day),
+            names.get(&row.node).cloned().unwrap_or_else(|| row.node.short()),
+            row.role.clone(),
+            if row.team == row.node.to_string() { "-".into() } else { row.team.clone() },
             row.model.clone(),
             row.jobs.to_string(),
             row.prompt_tokens.to_string(),
@@ -59,8 +71,11 @@ fn usage(dir: &Path, json: bool) -> Result<(), Failure> {
     output::table(&table)
 }
 
-fn failure(error: impl Into<lull_types::Fault>) -> Failure {
-    error.into().into()
+/// A day counted from 1970-01-01, as a date.
+fn date(day: u64) -> String {
+    let day =
+        i64::try_from(day).ok().and_then(|day| OffsetDateTime::from_unix_timestamp(day.checked_mul(86_400)?).ok());
+    day.map_or_else(|| "-".into(), |day| day.date().to_string())
 }
 
 /// A span of time for people.

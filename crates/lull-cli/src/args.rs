@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use lull_types::{Label, NodeId};
+use lull_types::Label;
 
 /// Lull turns an organisation's idle machines into one private AI network.
 #[derive(Debug, Parser)]
@@ -87,9 +87,9 @@ pub(crate) enum Relay {
     Run {
         /// The folder that `lull relay init` made
         dir: PathBuf,
-        /// Where to listen (UDP) [default: all addresses, at the port of --public]
-        #[arg(long, value_name = "ADDR:PORT")]
-        listen: Option<SocketAddr>,
+        /// Where to listen (UDP)
+        #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:5855")]
+        listen: SocketAddr,
         /// Where to serve /healthz and /metrics (TCP)
         #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
         admin: SocketAddr,
@@ -111,8 +111,8 @@ pub(crate) enum Admin {
     /// Cut a machine off at once
     #[command(after_help = "Example: lull admin --dir org revoke 3f9a1c07d2b84e5590a1b2c3d4e5f607")]
     Revoke {
-        /// The machine's id, from `nodes`
-        node: NodeId,
+        /// The machine's name, id, or the beginning of its id
+        node: String,
     },
     /// Tokens used, by machine, model and day
     #[command(after_help = "Example: lull admin --dir org usage --json")]

@@ -30,7 +30,9 @@ pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> R
             logs::start(log);
             let options = NodeOptions { dedicated, threads, ..NodeOptions::default() };
             let node = RunningNode::start(home, options).await?;
+            let door = lull_node::serve(node.clone(), home).await?;
             let result = serve(home, &node, api).await;
+            door.close().await;
             node.shutdown().await;
             result
         }

@@ -1,5 +1,6 @@
 use std::{io::Write as _, process::ExitCode};
 
+use lull_relay::RelayError;
 use lull_types::{Code, Fault};
 use serde::Serialize;
 
@@ -23,6 +24,18 @@ impl From<Fault> for Failure {
     }
 }
 
+impl From<RelayError> for Failure {
+    fn from(error: RelayError) -> Self {
+        let exit = match error {
+            RelayError::BadRequest(_) => 2,
+            RelayError::NoSuchNode(_) => 3,
+            RelayError::NotReached(_) => 5,
+            _ => 1,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::new(1, error.to_string())
@@ -39,7 +52,7 @@ impl From<anyhow::Error> for Failure {
 const fn exit_of(code: Code) -> u8 {
     match code {
         Code::BadRequest | Code::Unsupported | Code::ContextExceeded => 2,
-        Code::NotEnrolled | Code::ModelUnknown | Code::ModelBroken => 3,
+        Code::NotEnrolled | Code::NotRunning | Code::ModelUnknown | Code::ModelBroken => 3,
         Code::Unauthorized
         | Code::Forbidden
         | Code::Expired

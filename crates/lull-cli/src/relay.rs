@@ -9,7 +9,7 @@ use crate::{
 pub(crate) async fn run(command: Relay, log: Option<LogFormat>) -> Result<(), Failure> {
     match command {
         Relay::Init { dir, org, public } => {
-            lull_relay::init(&dir, &org, &public).map_err(lull_types::Fault::from)?;
+            lull_relay::init(&dir, &org, &public)?;
             let dir = dir.display();
             output::line(&format!(
                 "{org} is created in {dir}.\n  {dir}/root   creates tokens; the relay never needs it: keep it elsewhere\n  \
@@ -19,11 +19,10 @@ pub(crate) async fn run(command: Relay, log: Option<LogFormat>) -> Result<(), Fa
         Relay::Run { dir, listen, admin } => {
             logs::start(log);
             let options = RelayOptions { listen, admin: Some(admin) };
-            let relay = RunningRelay::start(&dir, options).await.map_err(lull_types::Fault::from)?;
+            let relay = RunningRelay::start(&dir, options).await?;
             eprintln!("The relay listens on {} (UDP).", relay.addr());
-            if let Some(admin) = relay.admin_addr() {
-                eprintln!("Health and metrics: http://{admin}/healthz and http://{admin}/metrics");
-            }
+            let admin = relay.admin_addr();
+            eprintln!("Health and metrics: http://{admin}/healthz and http://{admin}/metrics");
             logs::asked_to_stop().await;
             relay.shutdown().await;
             Ok(())

@@ -225,33 +225,37 @@ fn broken_safetensors_files_are_refused_by_their_header() {
     }
 }
 
-#[test]
-fn broken_folders_are_refused_with_what_to_do() {
-    let config = |from: &'static str, to: &'static str| {
-        assert!(CONFIG.contains(from));
-        move |folder: &Path| fs::write(folder.join("config.json"), CONFIG.replacen(from, to, 1)).unwrap()
-    };
-    let write =
-        |name: &'static str, text: &'static str| move |folder: &Path| fs::write(folder.join(name), text).unwrap();
-    let remove = |name: &'static str| move |folder: &Path| fs::remove_file(folder.join(name)).unwrap();
-    let rename =
-        |to: &'static str| move |folder: &Path| fs::rename(folder.join("model.safetensors"), folder.join(to)).unwrap();
-    type Spoil = Box<dyn Fn(&Path)>;
-    let rows: Vec<(&str, Spoil, Code, &str)> = vec![
-        ("no config", Box::new(remove("config.json")), BROKEN, "config.json is missing"),
-        ("no tokenizer", Box::new(remove("tokenizer.json")), BROKEN, "tokenizer.json is missing"),
-        ("no settings", Box::new(remove("tokenizer_config.json")), BROKEN, "tokenizer_config.json is missing"),
-        ("no weights", Box::new(remove("model.safetensors")), BROKEN, "no model here"),
-        (
-            "weights the engine misses",
-            Box::new(rename("weights.safetensors")),
-            UNSUPPORTED,
-            "name it model.safetensors",
-        ),
-        ("only an adapter", Box::new(rename("adapter_model.safetensors")), BROKEN, "no model here"),
-        ("a part is missing", Box::new(rename("model-00001-of-00002.safetensors")), BROKEN, "2 parts"),
-        ("part 0", Box::new(rename("model-00000-of-00001.safetensors")), BROKEN, "parts"),
-        ("endless parts", Box::new(rename("model-1-of-4294967295.safetensors")), BROKEN, "parts"),
+type Spoil = Box<dyn Fn(&Path)>;
+type FolderRow = (&'static str, Spoil, Code, &'static str);
+
+fn write(name: &'static str, text: &'static str) -> Spoil {
+    Box::new(move |folder| fs::write(folder.join(name), text).unwrap())
+}
+
+fn remove(name: &'static str) -> Spoil {
+    Box::new(move |folder| fs::remove_file(folder.join(name)).unwrap())
+}
+
+fn rename(to: &'static str) -> Spoil {
+    Box::new(move |folder| fs::rename(folder.join("model.safetensors"), folder.join(to)).unwrap())
+}
+
+fn config(from: &'static str, to: &'static str) -> Spoil {
+    assert!(CONFIG.contains(from));
+    Box::new(move |folder| fs::write(folder.join("config.json"), CONFIG.replacen(from, to, 1)).unwrap())
+}
+
+fn weight_rows() -> Vec<FolderRow> {
+    vec![
+        ("no config", remove("config.json"), BROKEN, "config.json is missing"),
+        ("no tokenizer", remove("tokenizer.json"), BROKEN, "tokenizer.json is missing"),
+        ("no settings", remove("tokenizer_config.json"), BROKEN, "tokenizer_config.json is missing"),
+        ("no weights", remove("model.safetensors"), BROKEN, "no model here"),
+        ("weights the engine misses", rename("weights.safetensors"), UNSUPPORTED, "name it model.safetensors"),
+        ("only an adapter", rename("adapter_model.safetensors"), BROKEN, "no model here"),
+        ("a part is missing", rename("model-00001-of-00002.safetensors"), BROKEN, "2 parts"),
+        ("part 0", rename("model-00000-of-00001.safetensors"), BROKEN, "parts"),
+        ("endless parts", rename("model-1-of-4294967295.safetensors"), BROKEN, "parts"),
         (
             "weights twice",
             Box::new(|folder| {
@@ -260,29 +264,39 @@ fn broken_folders_are_refused_with_what_to_do() {
             BROKEN,
             "is in model.safetensors and in other-model",
         ),
-        ("config no JSON", Box::new(write("config.json", "{")), BROKEN, "config.json"),
-        ("config a list", Box::new(write("config.json", "[1]")), BROKEN, "config.json"),
-        ("config empty", Box::new(write("config.json", "")), BROKEN, "empty"),
+    ]
+}
+
+fn config_rows() -> Vec<FolderRow> {
+    vec![
+        ("config no JSON", write("config.json", "{"), BROKEN, "config.json"),
+        ("config a list", write("config.json", "[1]"), BROKEN, "config.json"),
+        ("config empty", write("config.json", ""), BROKEN, "empty"),
         (
             "config too long",
             Box::new(|folder| fs::write(folder.join("config.json"), vec![b' '; (1 << 20) + 1]).unwrap()),
             BROKEN,
             "at most 1048576",
         ),
-        ("no architecture", Box::new(config("\"LlamaForCausalLM\"", "")), BROKEN, "exactly one"),
-        ("two architectures", Box::new(config("[\"L", "[\"x\",\"L")), BROKEN, "exactly one"),
-        ("unknown architecture", Box::new(config("LlamaFor", "BertFor")), UNSUPPORTED, "BertForCausalLM"),
-        ("no vocabulary", Box::new(config("\"vocab_size\":4,", "")), BROKEN, "vocab_size"),
-        ("vocabulary 0", Box::new(config("\"vocab_size\":4", "\"vocab_size\":0")), BROKEN, "is 0"),
-        ("negative layers", Box::new(config("layers\":1", "layers\":-1")), BROKEN, "JSON"),
-        ("endless features", Box::new(config("hidden_size\":8", "hidden_size\":99999999999")), BROKEN, "99999999999"),
-        ("features not divisible", Box::new(config("hidden_size\":8", "hidden_size\":7")), BROKEN, "7 features"),
-        ("heads not divisible", Box::new(config("key_value_heads\":1", "key_value_heads\":3")), BROKEN, "3 key-value"),
-        ("no key-value heads", Box::new(config("key_value_heads\":1", "key_value_heads\":0")), BROKEN, "is 0"),
-        ("no context", Box::new(config("\"max_position_embeddings\":128", "\"x\":1")), BROKEN, "max_position"),
-        ("tokenizer no JSON", Box::new(write("tokenizer.json", "tokens")), BROKEN, "tokenizer.json"),
-        ("tokenizer without model", Box::new(write("tokenizer.json", "{\"version\":\"1.0\"}")), BROKEN, "no \"model\""),
-        ("tokenizer's model a text", Box::new(write("tokenizer.json", "{\"model\":\"BPE\"}")), BROKEN, "JSON"),
+        ("no architecture", config("\"LlamaForCausalLM\"", ""), BROKEN, "exactly one"),
+        ("two architectures", config("[\"L", "[\"x\",\"L"), BROKEN, "exactly one"),
+        ("unknown architecture", config("LlamaFor", "BertFor"), UNSUPPORTED, "BertForCausalLM"),
+        ("no vocabulary", config("\"vocab_size\":4,", ""), BROKEN, "vocab_size"),
+        ("vocabulary 0", config("\"vocab_size\":4", "\"vocab_size\":0"), BROKEN, "is 0"),
+        ("negative layers", config("layers\":1", "layers\":-1"), BROKEN, "JSON"),
+        ("endless features", config("hidden_size\":8", "hidden_size\":99999999999"), BROKEN, "99999999999"),
+        ("features not divisible", config("hidden_size\":8", "hidden_size\":7"), BROKEN, "7 features"),
+        ("heads not divisible", config("key_value_heads\":1", "key_value_heads\":3"), BROKEN, "3 key-value"),
+        ("no key-value heads", config("key_value_heads\":1", "key_value_heads\":0"), BROKEN, "is 0"),
+        ("no context", config("\"max_position_embeddings\":128", "\"x\":1"), BROKEN, "max_position"),
+    ]
+}
+
+fn side_rows() -> Vec<FolderRow> {
+    vec![
+        ("tokenizer no JSON", write("tokenizer.json", "tokens"), BROKEN, "tokenizer.json"),
+        ("tokenizer without model", write("tokenizer.json", "{\"version\":\"1.0\"}"), BROKEN, "no \"model\""),
+        ("tokenizer's model a text", write("tokenizer.json", "{\"model\":\"BPE\"}"), BROKEN, "JSON"),
         (
             "deep tokenizer",
             Box::new(|folder| {
@@ -291,39 +305,40 @@ fn broken_folders_are_refused_with_what_to_do() {
             BROKEN,
             "tokenizer.json",
         ),
-        ("settings a list", Box::new(write("tokenizer_config.json", "[]")), BROKEN, "tokenizer_config.json"),
-        ("settings empty", Box::new(write("tokenizer_config.json", "")), BROKEN, "empty"),
-        ("template empty", Box::new(write("chat_template.jinja", "")), BROKEN, "chat_template.jinja"),
+        ("settings a list", write("tokenizer_config.json", "[]"), BROKEN, "tokenizer_config.json"),
+        ("settings empty", write("tokenizer_config.json", ""), BROKEN, "empty"),
+        ("template empty", write("chat_template.jinja", ""), BROKEN, "chat_template.jinja"),
         (
             "index names a missing file",
-            Box::new(write(
-                "model.safetensors.index.json",
-                r#"{"weight_map":{"a":"model-00009-of-00009.safetensors"}}"#,
-            )),
+            write("model.safetensors.index.json", r#"{"weight_map":{"a":"model-00009-of-00009.safetensors"}}"#),
             BROKEN,
             "model-00009",
         ),
         (
             "index leads outside",
-            Box::new(write("model.safetensors.index.json", r#"{"weight_map":{"a":"../../secret"}}"#)),
+            write("model.safetensors.index.json", r#"{"weight_map":{"a":"../../secret"}}"#),
             BROKEN,
             "outside the folder",
         ),
         (
             "index names a missing tensor",
-            Box::new(write("model.safetensors.index.json", r#"{"weight_map":{"gone":"model.safetensors"}}"#)),
+            write("model.safetensors.index.json", r#"{"weight_map":{"gone":"model.safetensors"}}"#),
             BROKEN,
             "\"gone\"",
         ),
-        ("index without map", Box::new(write("model.safetensors.index.json", "{}")), BROKEN, "weight_map"),
+        ("index without map", write("model.safetensors.index.json", "{}"), BROKEN, "weight_map"),
         (
             "gguf and safetensors",
             Box::new(|folder| fs::write(folder.join("m.gguf"), b"GGUF").unwrap()),
             Code::BadRequest,
             "more than one model",
         ),
-    ];
-    for (case, spoil, code, says) in rows {
+    ]
+}
+
+#[test]
+fn broken_folders_are_refused_with_what_to_do() {
+    for (case, spoil, code, says) in weight_rows().into_iter().chain(config_rows()).chain(side_rows()) {
         let folder = tempfile::tempdir().unwrap();
         write_safetensors(folder.path());
         spoil(folder.path());

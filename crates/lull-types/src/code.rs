@@ -45,6 +45,8 @@ pub enum Code {
     RelayDraining,
     /// This machine is not enrolled.
     NotEnrolled,
+    /// No node runs on this machine, or not for this home.
+    NotRunning,
     /// A certificate, invitation or grant that is over.
     Expired,
     /// The certificate or invitation was taken back.
@@ -89,6 +91,7 @@ impl Code {
             Self::RelayUnreachable => "relay_unreachable",
             Self::RelayDraining => "relay_draining",
             Self::NotEnrolled => "not_enrolled",
+            Self::NotRunning => "not_running",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
             Self::BadSeal => "bad_seal",

@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+
+use lull_types::{ChatRequest, Label};
+use serde::Deserialize;
+
+use crate::{error::ApiError, fields::Fields, messages, params};
+
+/// The longest name of a model, in bytes.
+const MODEL_BYTES_MAX: usize = 256;
+/// The longest `user`, in bytes.
+const USER_BYTES_MAX: usize = 512;
+/// OpenAI's bounds of `metadata`: pairs, and bytes of key and value.
+const METADATA_MAX: (usize, usize, usize) = (16, 64, 512);
+/// What OpenAI has and Lull not yet, and why.
+const NOT_YET: [(&str, &str); 17] = [
+    ("tools", "the model cannot call tools."),
+    ("tool_choice", "the model cannot call tools."),
+    ("parallel_tool_calls", "the model cannot call tools."),
+    ("functions", "the model cannot call functions."),
+    ("function_call", "the model cannot call functions."),
+    ("modalities", "answers are text."),
+    ("audio", "answers are text."),
+    ("prediction", "there is no speculative decoding."),
+    ("reasoning_effort", "models reason as they were trained."),
+    ("verbosity", "models answer as they were trained."),
+    ("service_tier", "there is one tier."),
+    ("web_search_options", "models do not search."),
+    ("prompt_cache_key", "prompts are not cached."),
+    ("prompt_cache_retention", "prompts are not cached."),
+    ("safety_identifier", "use \"user\"."),
+    ("moderation", "answers are not moderated."),
+    ("best_of", "there is one answer."),
+];
+
+/// A chat completion, as it was asked for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) chat: ChatRequest,
+    pub(crate) stream: bool,
+    pub(crate) include_usage: bool,
+}
+
+/// Reads a request's body. Every field is understood or refused by name.
+pub(crate) fn parse(body: &[u8], label: Label) -> Result<Asked, ApiError> {
+    let text = std::str::from_utf8(body).map_err(|_| ApiError::malformed("The body is not UTF-8."))?;
+    let mut fields = Fields::parse(text, "")
+        .map_err(|error| ApiError::malformed(format!("The body is not the JSON object it should be: {error}.")))?;
+    let model: String = fields.need("model")?;
+    if model.is_empty() || model.len() > MODEL_BYTES_MAX {
+        let message = format!("\"model\" has {} bytes; 1 to {MODEL_BYTES_MAX} are possible.", model.len());
+        return Err(ApiError::invalid("model", message));
+    }
+    let messages = messages::take(&mut fields)?;
+    let sampling = params::sampling(&mut fields)?;
+    let stream = fields.take("stream")?.unwrap_or(false);
+    let include_usage = stream_options(&mut fields, stream)?;
+    without_effect(&mut fields)?;
+    NOT_YET.iter().try_for_each(|(name, why)| fields.refuse(name, why))?;
+    fields.finish()?;
+    Ok(Asked { chat: ChatRequest { model, messages, label, sampling }, stream, include_usage })
+}
+
+fn stream_options(fields: &mut Fields<'_>, stream: bool) -> Result<bool, ApiError> {
+    let Some(text) = fields.raw("stream_options") else { return Ok(false) };
+    if !stream {
+        return Err(ApiError::invalid("stream_options", "\"stream_options\" needs \"stream\": true."));
+    }
+    let mut options =
+        Fields::parse(text, "stream_options.").map_err(|error| ApiError::mistyped("stream_options", &error))?;
+    let include_usage = options.take("include_usage")?.unwrap_or(false);
+    if options.take("include_obfuscation")? == Some(true) {
+        let message = "Padding is not supported here: the stream does not leave this machine.";
+        return Err(ApiError::unsupported("stream_options.include_obfuscation", message));
+    }
+    options.finish()?;
+    Ok(include_usage)
+}
+
+/// What changes nothing in an answer by OpenAI's own definition, or asks for what is so anyway.
+fn without_effect(fields: &mut Fields<'_>) -> Result<(), ApiError> {
+    if fields.take::<u64>("n")?.is_some_and(|count| count != 1) {
+        return Err(ApiError::unsupported("n", "Only one answer at a time is supported yet: \"n\" must be 1."));
+    }
+    if fields.take::<String>("user")?.is_some_and(|user| user.len() > USER_BYTES_MAX) {
+        return Err(ApiError::invalid("user", format!("\"user\" has at most {USER_BYTES_MAX} bytes.")));
+    }
+    if fields.take::<bool>("store")? == Some(true) {
+        return Err(ApiError::unsupported("store", "Answers are not stored: \"store\" must be false."));
+    }
+    let (pairs, key, value) = METADATA_MAX;
+    let fits = |metadata: &BTreeMap<String, String>| {
+        metadata.len() <= pairs && metadata.iter().all(|(name, text)| name.len() <= key && text.len() <= value)
+    };
+    if fields.take("metadata")?.is_some_and(|metadata| !fits(&metadata)) {
+        let message = format!("\"metadata\" has at most {pairs} texts of {value} bytes under names of {key} bytes.");
+        return Err(ApiError::invalid("metadata", message));
+    }
+    response_format(fields)
+}
+
+fn response_format(fields: &mut Fields<'_>) -> Result<(), ApiError> {
+    #[derive(Deserialize)]
+    struct Format {
+        r#type: String,
+    }
+    match fields.take::<Format>("response_format")? {
+        Some(format) if format.r#type != "text" => Err(ApiError::unsupported(
+            "response_format",
+            "\"response_format\" is not supported yet, except for {\"type\": \"text\"}.",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,307 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use lull_types::{Label, ModelHash, NodeId};
+
+use super::{CatalogueEntry, Offer, OfferedModel};
+use crate::Millis;
+
+/// The most jobs that one lender gets at once, whatever it offers: each is a stream on its connection.
+pub const SLOTS_PER_NODE_MAX: u16 = 15;
+/// What a lender that has measured nothing is taken to read, in prompt tokens per second.
+pub const PREFILL_TPS_DEFAULT: f32 = 50.0;
+/// What a lender that has measured nothing is taken to write, in tokens per second.
+pub const DECODE_TPS_DEFAULT: f32 = 5.0;
+/// The longest answer that is counted on in advance, in tokens: most answers are far shorter than they may be.
+pub const ANSWER_ESTIMATE_MAX: u32 = 512;
+/// How far a prompt's estimated length may be over a lender's context, as a factor: the estimate is rough.
+const CONTEXT_SLACK: u32 = 2;
+/// How many lenders of one class are looked at before the next class is.
+const CANDIDATES_MAX: usize = 64;
+/// Speeds are told apart in steps of 2^(1/4).
+const STEPS_PER_OCTAVE: f32 = 4.0;
+
+/// Lenders that are equally good for a model: the same speed within a step, and equally loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Class {
+    prefill: i16,
+    decode: i16,
+    /// Busy slots, in quarters of all.
+    load: u8,
+}
+
+impl Class {
+    fn of(model: &OfferedModel, busy: u16, slots: u16) -> Self {
+        let quarter = u32::from(busy) * 4 / u32::from(slots.max(1));
+        Self {
+            prefill: step(model.prefill_tps, PREFILL_TPS_DEFAULT),
+            decode: step(model.decode_tps, DECODE_TPS_DEFAULT),
+            load: u8::try_from(quarter).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Seconds until a job would be answered here. A full machine is taken to be half as fast as an empty one.
+    fn finish_s(self, prompt_tokens: u32, answer_tokens: u32) -> f64 {
+        let speed = |step: i16| (f64::from(step) / f64::from(STEPS_PER_OCTAVE)).exp2();
+        let alone = f64::from(prompt_tokens) / speed(self.prefill) + f64::from(answer_tokens) / speed(self.decode);
+        alone * (1.0 + f64::from(self.load) / 4.0)
+    }
+}
+
+fn step(measured: Option<f32>, default: f32) -> i16 {
+    let speed = measured.filter(|speed| speed.is_finite() && *speed > 0.0).unwrap_or(default).clamp(0.01, 1e6);
+    #[expect(clippy::cast_possible_truncation, reason = "clamped: at most 80 steps")]
+    let step = (speed.log2() * STEPS_PER_OCTAVE).floor() as i16;
+    step
+}
+
+/// How many answer tokens are counted on in advance.
+pub(super) fn answer_estimate(max_tokens: u32) -> u32 {
+    max_tokens.min(ANSWER_ESTIMATE_MAX)
+}
+
+/// Whether policy lets a node see a job of this label. A later issue fills it; until then every node of the
+/// organisation may.
+fn may_see(_label: &Label, _submitter_groups: &[String], _lender_groups: &[String]) -> bool {
+    true
+}
+
+/// What a job needs of a lender.
+pub(super) struct Need<'a> {
+    pub(super) model: &'a str,
+    pub(super) label: &'a Label,
+    pub(super) groups: &'a [String],
+    pub(super) prompt_tokens: u32,
+    pub(super) max_tokens: u32,
+    /// Lenders that are not to be asked now.
+    pub(super) avoid: &'a [NodeId],
+}
+
+#[derive(Debug)]
+struct Member {
+    groups: Vec<String>,
+    offer: Offer,
+    busy: u16,
+    paused_until: Option<Millis>,
+    /// Where it stands in the rotation among equals.
+    turn: u64,
+}
+
+impl Member {
+    fn is_free(&self) -> bool {
+        self.paused_until.is_none() && self.busy < self.offer.slots
+    }
+}
+
+/// The nodes that are up, and an index of those that could take a job at once.
+#[derive(Debug, Default)]
+pub(super) struct Fleet {
+    seed: u64,
+    members: BTreeMap<NodeId, Member>,
+    free: BTreeMap<String, BTreeMap<Class, BTreeSet<(u64, NodeId)>>>,
+    offering: BTreeMap<String, BTreeSet<NodeId>>,
+    /// Per model, whose turn it is among equals.
+    turns: BTreeMap<String, u64>,
+}
+
+impl Fleet {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn groups(&self, node: NodeId) -> Option<&[String]> {
+        self.members.get(&node).map(|member| member.groups.as_slice())
+    }
+
+    pub(super) fn join(&mut self, node: NodeId, groups: Vec<String>) {
+        self.leave(node);
+        let turn = mixed(self.seed, node);
+        self.members.insert(node, Member { groups, offer: Offer::default(), busy: 0, paused_until: None, turn });
+    }
+
+    pub(super) fn leave(&mut self, node: NodeId) {
+        self.unlist(node);
+        if let Some(member) = self.members.remove(&node) {
+            self.unindex(node, &member);
+        }
+    }
+
+    /// Replaces an offer; false if the node is not up.
+    pub(super) fn offer(&mut self, node: NodeId, mut offer: Offer) -> bool {
+        if !self.members.contains_key(&node) {
+            return false;
+        }
+        offer.slots = offer.slots.min(SLOTS_PER_NODE_MAX);
+        self.unlist(node);
+        if offer.slots > 0 {
+            for model in &offer.models {
+                self.offering.entry(model.name.clone()).or_default().insert(node);
+            }
+        }
+        self.change(node, |member| member.offer = offer);
+        true
+    }
+
+    fn unlist(&mut self, node: NodeId) {
+        let Some(member) = self.members.get(&node) else { return };
+        for model in &member.offer.models {
+            if let Some(nodes) = self.offering.get_mut(&model.name) {
+                nodes.remove(&node);
+                if nodes.is_empty() {
+                    self.offering.remove(&model.name);
+                }
+            }
+        }
+    }
+
+    /// Whether any node offers the model, free or not.
+    pub(super) fn offers(&self, model: &str) -> bool {
+        self.offering.contains_key(model)
+    }
+
+    /// Whether the prompt is surely too long for every node that offers the model.
+    pub(super) fn too_long(&self, model: &str, prompt_tokens: u32) -> bool {
+        self.offering.get(model).is_some_and(|nodes| {
+            nodes.iter().all(|node| self.offered(*node, model).is_none_or(|offered| !fits(offered, prompt_tokens)))
+        })
+    }
+
+    pub(super) fn has_free(&self, model: &str) -> bool {
+        self.free.contains_key(model)
+    }
+
+    pub(super) fn models_of(&self, node: NodeId) -> Vec<String> {
+        let Some(member) = self.members.get(&node) else { return Vec::new() };
+        member.offer.models.iter().map(|model| model.name.clone()).collect()
+    }
+
+    pub(super) fn take_slot(&mut self, node: NodeId) {
+        self.change(node, |member| member.busy += 1);
+    }
+
+    pub(super) fn free_slot(&mut self, node: NodeId) {
+        self.change(node, |member| member.busy = member.busy.saturating_sub(1));
+    }
+
+    pub(super) fn pause(&mut self, node: NodeId, until: Millis) {
+        self.change(node, |member| member.paused_until = Some(until));
+    }
+
+    /// Ends a pause that is over; false if there is none or it goes on.
+    pub(super) fn resume(&mut self, now: Millis, node: NodeId) -> bool {
+        let over = self.members.get(&node).and_then(|member| member.paused_until).is_some_and(|until| until <= now);
+        if over {
+            self.change(node, |member| member.paused_until = None);
+        }
+        over
+    }
+
+    /// The lender with the least expected finish, equals in turn. Only lenders with a free slot are compared: their
+    /// own queues are empty by construction, since jobs wait here and not there.
+    pub(super) fn choose(&mut self, need: &Need<'_>) -> Option<(NodeId, ModelHash)> {
+        let answer_tokens = answer_estimate(need.max_tokens);
+        let mut classes: Vec<(f64, Class)> = self
+            .free
+            .get(need.model)?
+            .keys()
+            .map(|class| (class.finish_s(need.prompt_tokens, answer_tokens), *class))
+            .collect();
+        while !classes.is_empty() {
+            let (at, _) =
+                classes.iter().enumerate().min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))?;
+            let (_, class) = classes.swap_remove(at);
+            if let Some((turn, node, hash)) = self.next_in(class, need) {
+                self.turns.insert(need.model.to_owned(), turn.wrapping_add(1));
+                return Some((node, hash));
+            }
+        }
+        None
+    }
+
+    fn next_in(&self, class: Class, need: &Need<'_>) -> Option<(u64, NodeId, ModelHash)> {
+        let equals = self.free.get(need.model)?.get(&class)?;
+        let start = (self.turns.get(need.model).copied().unwrap_or(0), NodeId([0; 16]));
+        equals.range(start..).chain(equals.range(..start)).take(CANDIDATES_MAX).find_map(|&(turn, node)| {
+            let member = self.members.get(&node)?;
+            let offered = self.offered(node, need.model)?;
+            let eligible = fits(offered, need.prompt_tokens)
+                && !need.avoid.contains(&node)
+                && may_see(need.label, need.groups, &member.groups);
+            eligible.then_some((turn, node, offered.hash))
+        })
+    }
+
+    fn offered(&self, node: NodeId, model: &str) -> Option<&OfferedModel> {
+        self.members.get(&node)?.offer.models.iter().find(|offered| offered.name == model)
+    }
+
+    /// All models offered now, by name.
+    pub(super) fn catalogue(&self) -> Vec<CatalogueEntry> {
+        self.offering
+            .iter()
+            .map(|(name, nodes)| {
+                let offered: Vec<_> = nodes.iter().filter_map(|node| self.offered(*node, name)).collect();
+                let fastest = offered.iter().filter_map(|model| model.decode_tps).filter(|tps| tps.is_finite());
+                CatalogueEntry {
+                    name: name.clone(),
+                    hash: offered.first().map(|model| model.hash),
+                    lenders: u32::try_from(nodes.len()).unwrap_or(u32::MAX),
+                    context: offered.iter().map(|model| model.context).max(),
+                    decode_tps: fastest.max_by(f32::total_cmp),
+                }
+            })
+            .collect()
+    }
+
+    /// Changes a member and keeps the index right.
+    fn change(&mut self, node: NodeId, change: impl FnOnce(&mut Member)) {
+        let Some(mut member) = self.members.remove(&node) else { return };
+        self.unindex(node, &member);
+        change(&mut member);
+        if member.is_free() {
+            for model in &member.offer.models {
+                let class = Class::of(model, member.busy, member.offer.slots);
+                let classes = self.free.entry(model.name.clone()).or_default();
+                classes.entry(class).or_default().insert((member.turn, node));
+            }
+        }
+        self.members.insert(node, member);
+    }
+
+    fn unindex(&mut self, node: NodeId, member: &Member) {
+        if !member.is_free() {
+            return;
+        }
+        for model in &member.offer.models {
+            let class = Class::of(model, member.busy, member.offer.slots);
+            let Some(classes) = self.free.get_mut(&model.name) else { continue };
+            if let Some(equals) = classes.get_mut(&class) {
+                equals.remove(&(member.turn, node));
+                if equals.is_empty() {
+                    classes.remove(&class);
+                }
+            }
+            if classes.is_empty() {
+                self.free.remove(&model.name);
+            }
+        }
+    }
+}
+
+fn fits(offered: &OfferedModel, prompt_tokens: u32) -> bool {
+    offered.context.saturating_mul(CONTEXT_SLACK) >= prompt_tokens
+}
+
+/// A number that depends on seed and node alone and looks random (splitmix64).
+fn mixed(seed: u64, node: NodeId) -> u64 {
+    node.0.chunks(8).fold(seed, |sum, part| {
+        let part = part.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        let mut z = sum.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    })
+}

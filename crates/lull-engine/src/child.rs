@@ -1,0 +1,335 @@
+//! A worker's process: starting it, its frames, its last words, and what it died of.
+
+use std::{
+    collections::VecDeque,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc as blocking},
+    time::{Duration, Instant},
+};
+
+use lull_types::{Code, Fault};
+use lull_wire::frame::{self, FrameError};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{ChildStdin, ChildStdout, Command},
+    runtime::Handle,
+    sync::mpsc,
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::{
+    Limits, Load, WorkerInfo, WorkerSpec, guard,
+    protocol::{CONTEXT_MAX, FROM_WORKER_BYTES_MAX, FromWorker, REASON_BYTES_MAX, ToWorker, VERSION, VOCABULARY_MAX},
+};
+
+/// Why the node wants to be rid of a worker.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// It closed its pipe: it is dead or dying; its status and last words say why.
+    Gone,
+    /// It has told why it gives up.
+    Said(Fault),
+    /// It must be killed for this.
+    Kill(Fault),
+}
+
+impl Trouble {
+    pub(crate) fn breach(what: impl std::fmt::Display) -> Self {
+        Self::Kill(Fault::new(
+            Code::WorkerProtocol,
+            format!("the worker broke its protocol and was killed: {what}; a fresh one can be started"),
+        ))
+    }
+
+    pub(crate) fn hung(doing: &str, bound: Duration) -> Self {
+        let seconds = bound.as_secs_f32();
+        Self::Kill(Fault::new(
+            Code::WorkerHung,
+            format!("the worker gave no sign for {seconds:.1} s while {doing} and was killed; a fresh one can be started"),
+        ))
+    }
+}
+
+/// A worker process with its pipe.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: tokio::process::Child,
+    stdin: ChildStdin,
+    frames: mpsc::Receiver<Result<FromWorker, FrameError>>,
+    last_words: LastWords,
+    memory_max: Option<u64>,
+    model_mib: u32,
+}
+
+/// Frames that may wait for the node; after that the pipe fills and the worker waits.
+const FRAMES_WAITING_MAX: usize = 16;
+/// The longest build name that is believed, in bytes.
+const BUILD_BYTES_MAX: usize = 64;
+/// The longest engine name that is believed, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+/// The most end tokens that are believed.
+const ENDS_MAX: usize = 256;
+/// How long a dead worker's standard error may stay open.
+const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
+
+impl Child {
+    pub(crate) fn spawn(spec: &WorkerSpec) -> Result<Self, Fault> {
+        let unusable = |what: &str, path: &std::path::Path, error: &dyn std::fmt::Display| {
+            Fault::new(Code::Storage, format!("{what} {} cannot be used: {error}", path.display()))
+        };
+        std::fs::create_dir_all(&spec.scratch).map_err(|error| unusable("the folder", &spec.scratch, &error))?;
+        let model_mib = folder_mib(&spec.model).map_err(|error| unusable("the model folder", &spec.model, &error))?;
+        let mut process = spawn_from_a_lasting_thread(command(spec))
+            .map_err(|error| unusable("the worker program", &spec.program, &error))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (process.stdin.take(), process.stdout.take(), process.stderr.take())
+        else {
+            return Err(Fault::new(Code::Internal, "the worker was started without a pipe"));
+        };
+        Ok(Self {
+            process,
+            stdin,
+            frames: read_frames(stdout),
+            last_words: LastWords::listen(stderr),
+            memory_max: spec.memory_max,
+            model_mib,
+        })
+    }
+
+    pub(crate) async fn load(&mut self, load: Load, limits: &Limits, started: Instant) -> Result<WorkerInfo, Trouble> {
+        let threads = load.threads;
+        let context_max = load.context_max;
+        let build = match self.frame_within(limits.hello, "starting").await? {
+            FromWorker::Hello { version: VERSION, build } if build.len() <= BUILD_BYTES_MAX => build,
+            FromWorker::Hello { version, .. } if version != VERSION => {
+                let what = format!("it speaks version {version}, this node version {VERSION}: install both anew");
+                return Err(Trouble::breach(what));
+            }
+            _ => return Err(Trouble::breach("its first frame was not its greeting")),
+        };
+        self.send(&ToWorker::Load(load), limits.hello).await?;
+        let bound = limits.load + limits.load_per_mib.saturating_mul(self.model_mib);
+        match self.frame_within(bound, "loading its model").await? {
+            FromWorker::Loaded { engine, context, vocabulary, ends }
+                if engine.name.len() <= NAME_BYTES_MAX
+                    && (1..=context_max.min(CONTEXT_MAX)).contains(&context)
+                    && (1..=VOCABULARY_MAX).contains(&vocabulary)
+                    && ends.len() <= ENDS_MAX
+                    && ends.iter().all(|&id| id < vocabulary) =>
+            {
+                let pid = self.process.id().ok_or(Trouble::Gone)?;
+                tracing::debug!(pid, threads, engine = engine.name, build, "worker ready");
+                Ok(WorkerInfo { engine, build, context, vocabulary, ends, pid, loaded_in: started.elapsed() })
+            }
+            FromWorker::Failed { job: 0, fault } => Err(Trouble::Said(believable(fault)?)),
+            _ => Err(Trouble::breach("it did not say properly what it had loaded")),
+        }
+    }
+
+    /// Writes one frame; a worker that does not read within `bound` counts as hung.
+    pub(crate) async fn send(&mut self, message: &ToWorker, bound: Duration) -> Result<(), Trouble> {
+        match timeout(bound, frame::write(&mut self.stdin, message, crate::protocol::TO_WORKER_BYTES_MAX)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(FrameError::TooLong { bytes, limit })) => {
+                let text = format!("the conversation takes {bytes} bytes, and {limit} is the most; shorten it");
+                Err(Trouble::Said(Fault::new(Code::BadRequest, text)))
+            }
+            Ok(Err(_)) => Err(Trouble::Gone),
+            Err(_) => Err(Trouble::hung("reading a request", bound)),
+        }
+    }
+
+    /// The next frame. Can be dropped without losing one.
+    pub(crate) async fn frame(&mut self) -> Result<FromWorker, Trouble> {
+        match self.frames.recv().await {
+            Some(Ok(frame)) => Ok(frame),
+            Some(Err(FrameError::Io(_))) | None => Err(Trouble::Gone),
+            Some(Err(error)) => Err(Trouble::breach(error)),
+        }
+    }
+
+    async fn frame_within(&mut self, bound: Duration, doing: &str) -> Result<FromWorker, Trouble> {
+        timeout(bound, self.frame()).await.unwrap_or_else(|_| Err(Trouble::hung(doing, bound)))
+    }
+
+    /// Makes sure that the process is gone and reaped, and says what it died of.
+    pub(crate) async fn bury(mut self, trouble: Trouble) -> Fault {
+        // Without its pipe a healthy worker exits by itself; a dead one is there already.
+        drop(self.stdin);
+        if matches!(trouble, Trouble::Kill(_)) {
+            let _ = self.process.start_kill();
+        }
+        let status = match timeout(GOODBYE_WAIT, self.process.wait()).await {
+            Ok(status) => status.ok(),
+            Err(_) => {
+                let _ = self.process.kill().await;
+                None
+            }
+        };
+        let words = self.last_words.take().await;
+        match trouble {
+            Trouble::Kill(fault) | Trouble::Said(fault) => fault,
+            Trouble::Gone => autopsy(status, &words, self.memory_max),
+        }
+    }
+}
+
+/// How long a worker that closed its pipe may take to exit.
+const GOODBYE_WAIT: Duration = Duration::from_secs(5);
+
+/// What a worker says of itself, checked. Its words go to people, so nothing but text may be in them.
+///
+/// # Errors
+/// A breach when the code is not a worker's to give.
+pub(crate) fn believable(mut fault: Fault) -> Result<Fault, Trouble> {
+    let own = [Code::BadRequest, Code::Unsupported, Code::ContextExceeded, Code::ModelBroken, Code::Internal];
+    if !own.contains(&fault.code) || fault.message.len() > REASON_BYTES_MAX {
+        return Err(Trouble::breach("it gave a reason that is not a worker's to give"));
+    }
+    fault.message = fault.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    Ok(fault)
+}
+
+fn autopsy(status: Option<ExitStatus>, words: &[String], memory_max: Option<u64>) -> Fault {
+    let again = "a fresh one can be started";
+    if words.iter().any(|line| line.starts_with(OUT_OF_MEMORY)) {
+        let limit = memory_max.map_or_else(String::new, |bytes| format!(" than its limit of {} MiB", bytes >> 20));
+        return Fault::new(Code::WorkerMemory, format!("the worker needed more memory{limit}; {again}"));
+    }
+    let how = match status {
+        None => "did not exit and was killed".into(),
+        Some(status) => describe(status),
+    };
+    let said = words.last().map_or_else(String::new, |line| format!(": {}", line.trim_start_matches(guard::SAYS)));
+    Fault::new(Code::WorkerDied, format!("the worker {how}{said}; {again}"))
+}
+
+fn describe(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return match signal {
+            9 => "was killed from outside (signal 9), perhaps because the machine ran out of memory".into(),
+            signal => format!("died of signal {signal}"),
+        };
+    }
+    status.code().map_or_else(|| "exited".into(), |code| format!("exited with status {code}"))
+}
+
+fn command(spec: &WorkerSpec) -> Command {
+    let mut command = Command::new(&spec.program);
+    command
+        .env_clear()
+        .envs(["HF_HOME", "HOME", "TMPDIR", "TMP", "TEMP"].map(|name| (name, &spec.scratch)))
+        .env("RAYON_NUM_THREADS", spec.threads.max(1).to_string())
+        .env("TOKIO_WORKER_THREADS", "1")
+        .current_dir(&spec.scratch)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    if let Some(bytes) = spec.memory_max {
+        command.env(guard::MEMORY_VARIABLE, bytes.to_string());
+    }
+    if let Some(root) = std::env::var_os("SystemRoot") {
+        command.env("SystemRoot", root);
+    }
+    command
+}
+
+/// On Linux a worker dies with the *thread* that started it; so that thread must last as long as the node.
+fn spawn_from_a_lasting_thread(mut command: Command) -> std::io::Result<tokio::process::Child> {
+    type Work = Box<dyn FnOnce() + Send>;
+    static THREAD: OnceLock<blocking::Sender<Work>> = OnceLock::new();
+    let thread = THREAD.get_or_init(|| {
+        let (sender, work) = blocking::channel::<Work>();
+        std::thread::spawn(move || work.into_iter().for_each(|work| work()));
+        sender
+    });
+    let runtime = Handle::current();
+    let (answer, spawned) = blocking::channel();
+    let work: Work = Box::new(move || {
+        let _entered = runtime.enter();
+        let _ = answer.send(command.spawn());
+    });
+    let lost = || std::io::Error::other("the thread that starts workers has ended");
+    thread.send(work).map_err(|_| lost())?;
+    spawned.recv().map_err(|_| lost())?
+}
+
+/// The size of a model folder's files, in MiB, rounded up.
+fn folder_mib(folder: &std::path::Path) -> std::io::Result<u32> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        // Follows links: a stored model may be one.
+        bytes += std::fs::metadata(entry?.path()).map_or(0, |metadata| metadata.len());
+    }
+    Ok(u32::try_from(bytes >> 20).unwrap_or(u32::MAX).saturating_add(1))
+}
+
+fn read_frames(mut stdout: ChildStdout) -> mpsc::Receiver<Result<FromWorker, FrameError>> {
+    let (sender, frames) = mpsc::channel(FRAMES_WAITING_MAX);
+    tokio::spawn(async move {
+        while let Some(frame) = frame::read(&mut stdout, FROM_WORKER_BYTES_MAX).await.transpose() {
+            let over = frame.is_err();
+            if sender.send(frame).await.is_err() || over {
+                break;
+            }
+        }
+    });
+    frames
+}
+
+/// What Rust writes when an allocation fails.
+const OUT_OF_MEMORY: &str = "memory allocation of ";
+/// Lines of a worker's own that are kept.
+const WORDS_MAX: usize = 8;
+/// Bytes of a line that are kept.
+const LINE_BYTES_MAX: usize = 300;
+
+/// The last lines of standard error that are the worker's own words; a library's line may hold content and is dropped.
+#[derive(Debug)]
+struct LastWords {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl LastWords {
+    fn listen(mut stderr: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let lines = Arc::new(Mutex::new(VecDeque::new()));
+        let kept = Arc::clone(&lines);
+        let task = tokio::spawn(async move {
+            let (mut chunk, mut line) = ([0; 4096], Vec::new());
+            while let Ok(1..) = stderr.read(&mut chunk).await.inspect(|&bytes| {
+                for &byte in &chunk[..bytes] {
+                    if byte == b'\n' {
+                        keep(&kept, &std::mem::take(&mut line));
+                    } else if line.len() < LINE_BYTES_MAX {
+                        line.push(byte);
+                    }
+                }
+            }) {}
+            keep(&kept, &line);
+        });
+        Self { lines, task }
+    }
+
+    async fn take(mut self) -> Vec<String> {
+        if timeout(LAST_WORDS_WAIT, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+}
+
+fn keep(lines: &Mutex<VecDeque<String>>, line: &[u8]) {
+    let line: String =
+        String::from_utf8_lossy(line).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.starts_with(guard::SAYS) || line.starts_with(OUT_OF_MEMORY) {
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == WORDS_MAX {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+}

@@ -1,0 +1,29 @@
+//! The engine seam and all that stands around it: sampling, stop strings, text from token bytes, the worker protocol
+//! on both of its ends, and the supervision of worker processes. It must never know which engine computes the logits,
+//! nor anything of networks, seals or policy.
+
+mod answer;
+pub mod check;
+mod child;
+pub mod cpu;
+mod detok;
+mod engine;
+pub mod guard;
+mod limits;
+pub mod protocol;
+mod pump;
+mod sample;
+pub mod scripted;
+pub mod serve;
+mod stop;
+mod vocabulary;
+pub mod worker;
+
+pub use answer::{Answer, Ending, Stepped};
+pub use detok::Detok;
+pub use engine::{Engine, EngineInfo, Load, Next, Steps};
+pub use limits::Limits;
+pub use sample::{Choice, Sampler};
+pub use stop::{Released, Stops};
+pub use vocabulary::Vocabulary;
+pub use worker::{GenerateRequest, Generation, Step, Worker, WorkerInfo, WorkerSpec};

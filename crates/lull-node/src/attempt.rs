@@ -1,0 +1,160 @@
+//! One run of a job, from the sealed question to the last opened frame of the answer.
+
+use std::{sync::Arc, time::Duration};
+
+use lull_core::job::{Answer, Input};
+use lull_seal::{AnswerOpener, EphemeralKey};
+use lull_types::{ChatRequest, Code, Epoch, Fault};
+use lull_wire::{
+    FrameError, Signed, frame,
+    job::{
+        ANSWER_BYTES_MAX, AnswerBody, GRANT_OPEN_S, Grant, HEADER_BYTES_MAX, JobHeader, Question, StreamEnd,
+    },
+};
+use quinn::{Connection, ReadError, RecvStream, SendStream, VarInt};
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long opening the stream may take: the grant lasts no longer.
+const OPEN_MAX: Duration = Duration::from_secs(GRANT_OPEN_S);
+
+/// How long a stream may take to end after its last frame.
+const END_MAX: Duration = Duration::from_secs(5);
+
+/// What a run needs.
+pub(crate) struct Attempt {
+    pub(crate) epoch: Epoch,
+    pub(crate) request: Arc<ChatRequest>,
+    pub(crate) prefix: Vec<u32>,
+    pub(crate) grant: Signed<Grant>,
+    pub(crate) lender_key: [u8; 32],
+    pub(crate) key: EphemeralKey,
+    pub(crate) connection: Connection,
+}
+
+/// Runs it, until it ends or `let_go` says that it does not matter any more.
+pub(crate) async fn run(attempt: Attempt, frames: mpsc::Sender<(Epoch, Input)>, let_go: CancellationToken) {
+    let epoch = attempt.epoch;
+    let ended = tokio::select! {
+        () = let_go.cancelled() => return,
+        opened = open(attempt) => match opened {
+            Ok(opened) => converse(opened, epoch, &frames, &let_go).await,
+            Err(fault) => Err(fault),
+        },
+    };
+    if let Err(fault) = ended {
+        // Nobody listens any more when the job is over.
+        let _ = frames.send((epoch, Input::StreamEnded { epoch, fault })).await;
+    }
+}
+
+struct Opened {
+    send: SendStream,
+    receive: RecvStream,
+    /// Header and sealed question.
+    question: Vec<u8>,
+    opener: AnswerOpener,
+}
+
+async fn open(attempt: Attempt) -> Result<Opened, Fault> {
+    let Attempt { epoch: _, request, prefix, grant, lender_key, key, connection } = attempt;
+    let question = Question { messages: request.messages.clone(), sampling: request.sampling.clone(), prefix };
+    let (sealed, opener) = lull_seal::seal_question(&grant, &lender_key, &key, &question).map_err(|error| {
+        Fault::new(Code::BadRequest, format!("the question cannot be sealed ({error}); make it shorter"))
+    })?;
+    let mut question = frame::encode(&JobHeader { grant }, HEADER_BYTES_MAX)
+        .map_err(|error| Fault::new(Code::BadSeal, format!("the relay's grant is unusable: {error}")))?;
+    question.extend_from_slice(&sealed);
+    let late = || Fault::new(Code::LenderLost, "no stream was free before the grant was over; ask again");
+    let opened = timeout(OPEN_MAX, connection.open_bi()).await.map_err(|_| late())?;
+    let (send, receive) = opened.map_err(|error| lost(&error))?;
+    Ok(Opened { send, receive, question, opener })
+}
+
+/// Sends the question and hears the answer at the same time: a lender may refuse before it has read all.
+async fn converse(
+    opened: Opened,
+    epoch: Epoch,
+    frames: &mpsc::Sender<(Epoch, Input)>,
+    let_go: &CancellationToken,
+) -> Result<(), Fault> {
+    let Opened { mut send, mut receive, question, opener } = opened;
+    let ended = {
+        let sending = async {
+            // When it breaks, the answer's side says why.
+            if send.write_all(&question).await.is_ok() {
+                let _ = send.finish();
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            // An answer that is whole counts, whatever else happened.
+            biased;
+            ended = hear(&mut receive, opener, epoch, frames) => ended.map_err(Some),
+            () = let_go.cancelled() => Err(None),
+            () = sending => Err(None),
+        }
+    };
+    match ended {
+        Ok(()) => {
+            // Nothing may follow; only the stream's end is still on its way.
+            let _ = timeout(END_MAX, receive.read_to_end(0)).await;
+            Ok(())
+        }
+        Err(fault) => {
+            let code = VarInt::from_u32(StreamEnd::Cancelled as u32);
+            // Both fail only on a stream that is over anyway.
+            let _ = send.reset(code);
+            let _ = receive.stop(code);
+            fault.map_or(Ok(()), Err)
+        }
+    }
+}
+
+async fn hear(
+    receive: &mut RecvStream,
+    mut opener: AnswerOpener,
+    epoch: Epoch,
+    frames: &mpsc::Sender<(Epoch, Input)>,
+) -> Result<(), Fault> {
+    loop {
+        let body = frame::read_bytes(receive, ANSWER_BYTES_MAX).await.map_err(|error| broken(&error))?;
+        let body = body.ok_or_else(|| Fault::new(Code::LenderLost, "the answer was cut off; ask again"))?;
+        let (answer, last) = opener.open(&body).map_err(|error| {
+            let text = format!("the answer was changed or disturbed on its way ({error}); ask again, and tell IT");
+            Fault::new(Code::BadSeal, text)
+        })?;
+        if last != matches!(answer.body, AnswerBody::Done { .. } | AnswerBody::Failed(_)) || answer.epoch != epoch {
+            return Err(Fault::new(Code::BadFrame, "the lender broke the protocol of an answer; ask again"));
+        }
+        let answer = match answer.body {
+            AnswerBody::Prefilled { prompt_tokens } => Answer::Prefilled { prompt_tokens },
+            AnswerBody::Token(token) => Answer::Token(token),
+            AnswerBody::Done { finish, usage, tail } => Answer::Done { finish, usage, tail },
+            AnswerBody::Failed(fault) => Answer::Failed(fault),
+        };
+        // A job that is over drops its token, too, and that ends this.
+        let _ = frames.send((epoch, Input::Frame { epoch, answer })).await;
+        if last {
+            return Ok(());
+        }
+    }
+}
+
+fn broken(error: &FrameError) -> Fault {
+    let FrameError::Io(io) = error else {
+        return Fault::new(Code::BadFrame, format!("the answer's stream is not what it should be ({error}); ask again"));
+    };
+    match io.get_ref().and_then(|inner| inner.downcast_ref::<ReadError>()) {
+        Some(ReadError::Reset(code)) => match StreamEnd::of(code.into_inner()) {
+            StreamEnd::Refused => Fault::new(Code::LenderRefused, "the lender or the relay refused the grant; ask again"),
+            StreamEnd::Draining => Fault::new(Code::RelayDraining, "the relay is shutting down; ask again in a moment"),
+            StreamEnd::Cancelled | StreamEnd::LenderLost => lost(&"its machine went away"),
+        },
+        _ => lost(error),
+    }
+}
+
+fn lost(why: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Code::LenderLost, format!("the answer broke off ({why}); ask again"))
+}

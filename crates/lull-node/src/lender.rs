@@ -1,0 +1,449 @@
+//! The lender: owns the slots, answers reservations and lets granted jobs run.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use lull_models::DEMO_NAME;
+use lull_seal::SealingKey;
+use lull_types::{Code, Epoch, Fault, JobId, ModelHash, WorkerState, WorkerView};
+use lull_wire::{
+    Signed,
+    control::{FromNode, OFFERED_MODELS_MAX, Offer, OfferedModel, Reserve},
+    job::{Grant, Outcome, Receipt, Side},
+    random,
+};
+use quinn::{RecvStream, SendStream, VarInt};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{self, JoinError, JoinSet},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    booking::{Bookings, Run},
+    identity::Identity,
+    lend::{self, Ended, Permit, Stream},
+    link::LinkState,
+    shelf::{LocalModel, Shelf},
+    speed::Speed,
+    supervise::{self, Note, Order, Plan, Slot},
+};
+
+/// Commands that may wait for the lender.
+pub(crate) const INBOX_MAX: usize = 64;
+/// Streams beyond the slots that may be at their header; more are refused.
+const UNCLAIMED_MAX: usize = 16;
+/// A worker that lived for less died fast.
+const FAST_DEATH: Duration = Duration::from_secs(30);
+/// So many fast deaths in a row, and the model is not offered any more.
+const FAST_DEATHS_MAX: u32 = 3;
+/// The wait before a dead worker is started again; it doubles with each fast death.
+const RESTART_FIRST: Duration = Duration::from_millis(200);
+/// How long workers may take to be gone when the node stops.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// What the lender is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Reserve(Reserve),
+    Release { job: JobId, epoch: Epoch },
+    Stream { send: SendStream, receive: RecvStream },
+    Claim { task: task::Id, grant: Signed<Grant>, reply: oneshot::Sender<Result<Permit, Fault>> },
+    Slot { slot: usize, note: Note },
+    Rescan { reply: oneshot::Sender<Result<(), Fault>> },
+}
+
+/// What the lender may look at.
+pub(crate) struct Setup {
+    pub(crate) home: PathBuf,
+    /// How to start workers, or why this machine does not lend.
+    pub(crate) plan: Result<Plan, String>,
+    pub(crate) slots: u16,
+    /// Whether the demo model belongs into the store.
+    pub(crate) demo: bool,
+    pub(crate) identity: watch::Receiver<Arc<Identity>>,
+    pub(crate) link: watch::Receiver<LinkState>,
+    pub(crate) sealing: Arc<SealingKey>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// What the lender shows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct LenderView {
+    /// Why it does not lend.
+    pub(crate) off: Option<String>,
+    pub(crate) slots: u16,
+    pub(crate) free: u16,
+    pub(crate) running: usize,
+    pub(crate) lent: u64,
+    pub(crate) workers: Vec<WorkerView>,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) speeds: BTreeMap<ModelHash, Speed>,
+    /// Models whose workers die again and again.
+    pub(crate) broken: BTreeMap<ModelHash, Fault>,
+}
+
+#[derive(Debug, Clone)]
+struct WorkerCard {
+    model: ModelHash,
+    name: String,
+    state: WorkerState,
+    restarts: u32,
+    last_fault: Option<Fault>,
+}
+
+struct Running {
+    run: Run,
+    slot: usize,
+    model: ModelHash,
+    cancel: CancellationToken,
+}
+
+/// The task that owns the slots.
+pub(crate) struct Lender {
+    setup: Setup,
+    inbox: mpsc::Receiver<Command>,
+    me: mpsc::WeakSender<Command>,
+    view: watch::Sender<LenderView>,
+    shelf: Arc<Shelf>,
+    bookings: Bookings,
+    slots: Vec<Slot>,
+    cards: BTreeMap<usize, WorkerCard>,
+    jobs: JoinSet<Option<Ended>>,
+    running: BTreeMap<Run, (task::Id, Running)>,
+    speeds: BTreeMap<ModelHash, Speed>,
+    fast_deaths: BTreeMap<ModelHash, u32>,
+    broken: BTreeMap<ModelHash, Fault>,
+    restarts: BTreeMap<usize, (Instant, ModelHash)>,
+    offered: Option<Offer>,
+    connection: Option<usize>,
+    lent: u64,
+}
+
+impl Lender {
+    pub(crate) fn new(setup: Setup, inbox: mpsc::Receiver<Command>, me: mpsc::WeakSender<Command>, view: watch::Sender<LenderView>) -> Self {
+        let slots: Vec<Slot> = match &setup.plan {
+            Ok(plan) => (0..setup.slots.into()).map(|slot| supervise::start(slot, plan.clone(), me.clone())).collect(),
+            Err(_) => Vec::new(),
+        };
+        Self {
+            bookings: Bookings::new(slots.len()),
+            setup,
+            inbox,
+            me,
+            view,
+            shelf: Arc::default(),
+            slots,
+            cards: BTreeMap::new(),
+            jobs: JoinSet::new(),
+            running: BTreeMap::new(),
+            speeds: BTreeMap::new(),
+            fast_deaths: BTreeMap::new(),
+            broken: BTreeMap::new(),
+            restarts: BTreeMap::new(),
+            offered: None,
+            connection: None,
+            lent: 0,
+        }
+    }
+
+    /// Runs until the node stops, and its workers are gone.
+    pub(crate) async fn run(mut self) {
+        if let Err(fault) = self.look().await {
+            tracing::error!(code = %fault.code, reason = fault.message, "the models on this machine cannot be read");
+        }
+        self.link_changed();
+        let stop = self.setup.stop.clone();
+        loop {
+            self.show();
+            let timer = self.bookings.next_end().into_iter().chain(self.restarts.values().map(|(at, _)| *at)).min();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(ended) = self.jobs.join_next_with_id() => self.job_over(ended),
+                Some(command) = self.inbox.recv() => self.handle(command).await,
+                Ok(()) = self.setup.link.changed() => self.link_changed(),
+                () = at(timer) => self.time_passed(Instant::now()),
+            }
+        }
+        self.leave().await;
+    }
+
+    async fn handle(&mut self, command: Command) {
+        match command {
+            Command::Reserve(reserve) => self.reserve(reserve),
+            Command::Release { job, epoch } => {
+                self.bookings.release((job, epoch));
+                if let Some((_, running)) = self.running.get(&(job, epoch)) {
+                    running.cancel.cancel();
+                }
+            }
+            Command::Stream { send, receive } => self.stream(Stream { send, receive }),
+            // A stream that is over does not wait for its permit.
+            Command::Claim { task, grant, reply } => drop(reply.send(self.claim(task, &grant))),
+            Command::Slot { slot, note } => self.note(slot, note),
+            Command::Rescan { reply } => {
+                self.broken.clear();
+                self.fast_deaths.clear();
+                // Whoever asked may be gone.
+                drop(reply.send(self.look().await));
+            }
+        }
+    }
+
+    /// Looks at the store, and has the demo model loaded if there is nothing else to do.
+    async fn look(&mut self) -> Result<(), Fault> {
+        let lends = self.setup.plan.is_ok();
+        self.shelf = Arc::new(Shelf::look(&self.setup.home, lends && self.setup.demo).await?);
+        let demo = self.shelf.usable().find(|model| model.name == DEMO_NAME).cloned();
+        if let Some(demo) = demo.filter(|_| !self.slots.is_empty() && self.bookings.is_empty(0) && !self.bookings.is_held(0)) {
+            self.warm(0, demo);
+        }
+        self.offer();
+        Ok(())
+    }
+
+    fn warm(&mut self, slot: usize, model: LocalModel) {
+        self.bookings.warm(Instant::now(), slot, model.hash);
+        // A slot that has so much to do that it takes no more needs no warming.
+        drop(self.slots[slot].orders.try_send(Order::Warm(model)));
+    }
+
+    fn reserve(&mut self, reserve: Reserve) {
+        let (job, epoch) = (reserve.job, reserve.epoch);
+        let answer = match self.accept(reserve) {
+            Ok(nonce) => FromNode::Accept { job, epoch, nonce },
+            Err(reason) => {
+                tracing::debug!(%job, code = %reason.code, "a reservation was declined");
+                FromNode::Decline { job, epoch, reason }
+            }
+        };
+        self.say(answer);
+    }
+
+    fn accept(&mut self, reserve: Reserve) -> Result<[u8; 16], Fault> {
+        if let Err(why) = &self.setup.plan {
+            return Err(Fault::new(Code::Forbidden, format!("this machine does not lend: {why}")));
+        }
+        if let Some(fault) = self.broken.get(&reserve.model) {
+            return Err(fault.clone());
+        }
+        let unknown = || Fault::new(Code::ModelUnknown, "this machine does not have the model any more");
+        let model = self.shelf.by_hash(&reserve.model).ok_or_else(unknown)?.clone();
+        let nonce = random();
+        let slot = self.bookings.book(Instant::now(), reserve, nonce)?;
+        self.restarts.remove(&slot);
+        drop(self.slots[slot].orders.try_send(Order::Warm(model)));
+        Ok(nonce)
+    }
+
+    fn stream(&mut self, mut stream: Stream) {
+        if self.jobs.len() >= self.slots.len() + UNCLAIMED_MAX {
+            let code = VarInt::from_u32(lull_wire::job::StreamEnd::Refused as u32);
+            // Both fail only on a stream that is over anyway.
+            let _ = stream.send.reset(code);
+            let _ = stream.receive.stop(code);
+            return;
+        }
+        self.jobs.spawn(lend::lend(stream, self.me.clone(), self.setup.sealing.clone()));
+    }
+
+    fn claim(&mut self, task: task::Id, signed: &Signed<Grant>) -> Result<Permit, Fault> {
+        let (grant_key, me) = {
+            let identity = self.setup.identity.borrow();
+            (identity.statement.grant_key, identity.device.node)
+        };
+        let claimed = self.bookings.claim(signed, &grant_key, me, crate::clock::now_s())?;
+        let Some(model) = self.shelf.by_hash(&claimed.grant.model).cloned() else {
+            self.bookings.end(Instant::now(), claimed.slot);
+            return Err(Fault::new(Code::ModelUnknown, "the model was removed from this machine"));
+        };
+        let cancel = self.setup.stop.child_token();
+        let run = (claimed.grant.job, claimed.grant.epoch);
+        let running = Running { run, slot: claimed.slot, model: model.hash, cancel: cancel.clone() };
+        self.running.insert(run, (task, running));
+        let orders = self.slots[claimed.slot].orders.clone();
+        Ok(Permit { claimed, model, orders, cancel })
+    }
+
+    fn job_over(&mut self, ended: Result<(task::Id, Option<Ended>), JoinError>) {
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+        let Some(run) = self.running.iter().find(|(_, (id, _))| *id == task).map(|(run, _)| *run) else { return };
+        let Some((_, Running { run: (job, epoch), slot, model, cancel: _ })) = self.running.remove(&run) else { return };
+        self.bookings.end(Instant::now(), slot);
+        let Ok((_, Some(Ended { usage, outcome, measured }))) = ended else { return };
+        if outcome == Outcome::Completed {
+            self.lent += 1;
+            self.fast_deaths.remove(&model);
+        }
+        self.speeds.entry(model).or_default().learn(&measured);
+        let receipt = {
+            let identity = self.setup.identity.borrow();
+            let node = identity.device.node;
+            Signed::sign(&Receipt { job, epoch, node, side: Side::Lender, usage, outcome }, &identity.key)
+        };
+        match receipt {
+            Ok(receipt) => self.say(FromNode::Receipt(receipt)),
+            Err(error) => tracing::error!(%job, %error, "a receipt could not be signed"),
+        }
+        self.offer();
+    }
+
+    fn note(&mut self, slot: usize, note: Note) {
+        match note {
+            Note::Loading { model } => self.card(slot, model).state = WorkerState::Loading,
+            Note::Ready { model, pid } => {
+                tracing::info!(slot, pid, "a worker is ready");
+                self.bookings.warm(Instant::now(), slot, model);
+                self.card(slot, model).state = WorkerState::Idle;
+            }
+            Note::Died { model, fault, lived } => self.worker_died(slot, model, fault, lived),
+        }
+    }
+
+    fn card(&mut self, slot: usize, model: ModelHash) -> &mut WorkerCard {
+        let name = self.shelf.by_hash(&model).map_or_else(|| model.short(), |model| model.name.clone());
+        let fresh = WorkerCard { model, name, state: WorkerState::Down, restarts: 0, last_fault: None };
+        let card = self.cards.entry(slot).or_insert_with(|| fresh.clone());
+        if card.model != model {
+            *card = fresh;
+        }
+        card
+    }
+
+    fn worker_died(&mut self, slot: usize, model: ModelHash, fault: Fault, lived: Duration) {
+        tracing::warn!(slot, code = %fault.code, reason = fault.message, "a worker died");
+        self.bookings.unloaded(slot, model);
+        let card = self.card(slot, model);
+        card.state = WorkerState::Down;
+        card.last_fault = Some(fault.clone());
+        let deaths = self.fast_deaths.entry(model).or_default();
+        *deaths = if lived < FAST_DEATH { *deaths + 1 } else { 0 };
+        if *deaths >= FAST_DEATHS_MAX || fault.code == Code::ModelBroken {
+            tracing::error!(%model, "a model's workers die again and again: it is not offered any more");
+            self.broken.insert(model, fault);
+            self.offer();
+        } else {
+            let wait = RESTART_FIRST * (1 << *deaths);
+            self.restarts.insert(slot, (Instant::now() + wait, model));
+        }
+    }
+
+    fn time_passed(&mut self, now: Instant) {
+        self.bookings.expire(now);
+        let due: BTreeSet<usize> =
+            self.restarts.iter().filter(|(_, (at, _))| *at <= now).map(|(slot, _)| *slot).collect();
+        for slot in due {
+            let Some((_, model)) = self.restarts.remove(&slot) else { continue };
+            self.card(slot, model).restarts += 1;
+            let wanted = !self.broken.contains_key(&model) && !self.bookings.is_held(slot);
+            if let Some(model) = self.shelf.by_hash(&model).filter(|_| wanted).cloned() {
+                self.warm(slot, model);
+            }
+        }
+    }
+
+    fn link_changed(&mut self) {
+        let connection = self.setup.link.borrow_and_update().session().map(|session| session.connection.stable_id());
+        if connection != self.connection {
+            self.connection = connection;
+            self.bookings.release_all();
+            self.offered = None;
+            self.offer();
+        }
+    }
+
+    /// Tells the relay what can be lent, if that has changed by enough to matter.
+    fn offer(&mut self) {
+        let offer = self.current_offer();
+        if self.connection.is_some() && self.offered.as_ref().is_none_or(|before| differs(before, &offer)) {
+            self.say(FromNode::Offer(offer.clone()));
+            self.offered = Some(offer);
+        }
+    }
+
+    fn current_offer(&self) -> Offer {
+        let Ok(plan) = &self.setup.plan else { return Offer::default() };
+        let mut names = BTreeSet::new();
+        let models = self.shelf.usable().filter(|model| !self.broken.contains_key(&model.hash) && names.insert(&model.name));
+        let offered = |model: &LocalModel| {
+            let Speed { decode_tps, prefill_tps } = self.speeds.get(&model.hash).copied().unwrap_or_default();
+            let context = model.context.min(plan.context_max);
+            OfferedModel { name: model.name.clone(), hash: model.hash, context, decode_tps, prefill_tps }
+        };
+        let models = models.take(OFFERED_MODELS_MAX).map(offered).collect();
+        Offer { models, slots: u16::try_from(self.bookings.slots()).unwrap_or(u16::MAX) }
+    }
+
+    fn say(&self, message: FromNode) {
+        if let Some(session) = self.setup.link.borrow().session() {
+            session.say(message);
+        }
+    }
+
+    fn show(&self) {
+        let busy: BTreeSet<usize> = self.running.values().map(|(_, running)| running.slot).collect();
+        let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+        let worker = |(slot, card): (&usize, &WorkerCard)| WorkerView {
+            model: card.name.clone(),
+            state: if busy.contains(slot) && card.state == WorkerState::Idle { WorkerState::Busy } else { card.state },
+            restarts: card.restarts,
+            last_fault: card.last_fault.clone(),
+        };
+        let view = LenderView {
+            off: self.setup.plan.as_ref().err().cloned(),
+            slots: count(self.bookings.slots()),
+            free: count(self.bookings.free()),
+            running: self.running.len(),
+            lent: self.lent,
+            workers: self.cards.iter().map(worker).collect(),
+            shelf: self.shelf.clone(),
+            speeds: self.speeds.clone(),
+            broken: self.broken.clone(),
+        };
+        self.view.send_if_modified(|shown| std::mem::replace(shown, view.clone()) != view);
+    }
+
+    /// Stops every answer, then every worker.
+    async fn leave(mut self) {
+        self.inbox.close();
+        let stopping = async {
+            while self.jobs.join_next().await.is_some() {}
+            for Slot { orders, task } in self.slots.drain(..) {
+                drop(orders);
+                // A slot that panicked has dropped, and so killed, its worker.
+                let _ = task.await;
+            }
+        };
+        if timeout(STOP_MAX, stopping).await.is_err() {
+            tracing::warn!("some workers are not gone yet; they end with this process");
+        }
+    }
+}
+
+/// Whether the relay should hear of it: speeds matter only when they change by more than a tenth.
+fn differs(before: &Offer, after: &Offer) -> bool {
+    let speed = |before: Option<f32>, after: Option<f32>| match (before, after) {
+        (Some(before), Some(after)) => (before - after).abs() > before / 10.0,
+        (before, after) => before.is_some() != after.is_some(),
+    };
+    let model = |(before, after): (&OfferedModel, &OfferedModel)| {
+        (&before.name, before.hash, before.context) != (&after.name, after.hash, after.context)
+            || speed(before.decode_tps, after.decode_tps)
+            || speed(before.prefill_tps, after.prefill_tps)
+    };
+    before.slots != after.slots
+        || before.models.len() != after.models.len()
+        || before.models.iter().zip(&after.models).any(model)
+}
+
+async fn at(timer: Option<Instant>) {
+    match timer {
+        Some(timer) => sleep_until(timer).await,
+        None => std::future::pending().await,
+    }
+}

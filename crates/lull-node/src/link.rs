@@ -1,0 +1,222 @@
+//! The way to the relay: connects, renews the certificate, and comes back after every loss.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use lull_types::{Code, Fault};
+use lull_wire::{Signed, identity::SealingCertificate};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backoff::Backoff,
+    clock::now_s,
+    enrol, fault,
+    home::Home,
+    identity::{Identity, Transport},
+    session::{self, Routes, Session},
+};
+
+/// The longest try to connect while the relay was there a short time ago. Short, because a handshake that began before
+/// the relay came back asks again only after seconds.
+const CONNECT_RECENT_MAX: Duration = Duration::from_millis(2_500);
+/// The longest try otherwise.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// How long a loss counts as recent.
+const RECENT: Duration = Duration::from_secs(5 * 60);
+/// A certificate that ends within this time counts as over, in seconds.
+const CERTIFICATE_MARGIN_S: u64 = 60;
+/// How often a failed renewal is tried again, and an idle moment to reconnect is looked for.
+const RENEWAL_PACE: Duration = Duration::from_secs(30);
+/// How long before its end a connection with an old certificate is given up although jobs run on it, in seconds.
+const RECONNECT_MARGIN_S: u64 = 600;
+
+/// How things stand with the relay.
+#[derive(Debug, Clone)]
+pub(crate) enum LinkState {
+    /// Not connected, for this reason; it is tried again.
+    Down(Fault),
+    /// Connected.
+    Up(Session),
+    /// Never again with this enrolment.
+    Over(Fault),
+}
+
+impl LinkState {
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Up(session) => Some(session),
+            Self::Down(_) | Self::Over(_) => None,
+        }
+    }
+}
+
+/// The task that owns the connection, the certificate and what is known of the relay.
+pub(crate) struct Link {
+    pub(crate) home: Home,
+    pub(crate) identity: watch::Sender<Arc<Identity>>,
+    pub(crate) transport: Transport,
+    pub(crate) sealing: Signed<SealingCertificate>,
+    pub(crate) state: watch::Sender<LinkState>,
+    pub(crate) routes: Routes,
+    /// Whether any job runs here, lent or asked.
+    pub(crate) busy: Box<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Why a connection, or the try to make one, ended.
+enum End {
+    Lost(Fault),
+    /// The certificate was renewed: come back with the new one.
+    Renewed,
+    /// This enrolment does not count any more.
+    Over(Fault),
+    Stopped,
+}
+
+impl End {
+    fn of(fault: Fault) -> Self {
+        if fault.code == Code::Revoked { Self::Over(fault) } else { Self::Lost(fault) }
+    }
+}
+
+impl Link {
+    /// Runs until it is stopped or the enrolment is revoked.
+    pub(crate) async fn run(mut self) {
+        let started = Instant::now();
+        let mut last_up: Option<Instant> = None;
+        let mut backoff = Backoff::default();
+        loop {
+            let recent = last_up.is_some_and(|at| at.elapsed() < RECENT);
+            let before = self.state.borrow().session().is_some();
+            debug_assert!(!before, "a session never outlives its turn");
+            let (end, was_up) = self.turn(if recent { CONNECT_RECENT_MAX } else { CONNECT_MAX }).await;
+            if was_up {
+                last_up = Some(Instant::now());
+                backoff = Backoff::default();
+            }
+            match end {
+                End::Lost(fault) => {
+                    tracing::warn!(code = %fault.code, reason = fault.message, "no connection to the relay");
+                    self.state.send_replace(LinkState::Down(fault));
+                }
+                End::Renewed => continue,
+                End::Over(fault) => {
+                    tracing::error!(code = %fault.code, reason = fault.message, "the relay sent this machine away");
+                    self.state.send_replace(LinkState::Over(fault));
+                    return;
+                }
+                End::Stopped => return,
+            }
+            let wait = backoff.next(last_up.unwrap_or(started).elapsed(), rand::random());
+            if self.unless_stopped(sleep(wait)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Connects and stays; whether it was connected at all.
+    async fn turn(&mut self, connect_max: Duration) -> (End, bool) {
+        let stop = self.stop.clone();
+        let opened = tokio::select! {
+            () = stop.cancelled() => return (End::Stopped, false),
+            opened = self.connect(connect_max) => opened,
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(fault) => return (End::of(fault), false),
+        };
+        let session = opened.session.clone();
+        tracing::info!(relay = self.identity.borrow().relay, "connected to the relay");
+        self.state.send_replace(LinkState::Up(session.clone()));
+        let routes = self.routes.clone();
+        let end = tokio::select! {
+            () = stop.cancelled() => End::Stopped,
+            fault = session::serve(opened, &routes) => End::of(fault),
+            () = self.keep_certificate(session.certificate_until_s) => End::Renewed,
+        };
+        let leaving = Fault::new(Code::RelayUnreachable, "the connection is being made anew");
+        self.state.send_replace(LinkState::Down(leaving));
+        session.connection.close(0_u32.into(), b"leaving");
+        (end, true)
+    }
+
+    async fn connect(&mut self, connect_max: Duration) -> Result<session::Opened, Fault> {
+        if self.transport.identity.not_after_s <= now_s() + CERTIFICATE_MARGIN_S {
+            self.renew().await?;
+        }
+        let connection = match self.dial(connect_max).await {
+            // Our clocks may disagree on when a certificate is over; and a refusal to renew says why.
+            Err(fault) if fault.code == Code::Expired => {
+                self.renew().await?;
+                self.dial(connect_max).await?
+            }
+            dialled => dialled?,
+        };
+        let identity = self.identity.borrow().clone();
+        session::open(connection, &identity, self.sealing.clone(), self.transport.identity.not_after_s).await
+    }
+
+    async fn dial(&self, connect_max: Duration) -> Result<quinn::Connection, Fault> {
+        let identity = self.identity.borrow().clone();
+        let dialling =
+            lull_net::connect(&identity.relay, identity.statement.ca_sha256, Some(&self.transport.identity));
+        match timeout(connect_max, dialling).await {
+            Ok(dialled) => dialled.map_err(|error| fault::net(&error)),
+            Err(_) => {
+                let text = format!("the relay at {} does not answer; it is tried again", identity.relay);
+                Err(Fault::new(Code::RelayUnreachable, text))
+            }
+        }
+    }
+
+    async fn renew(&mut self) -> Result<(), Fault> {
+        let identity = Identity::clone(&self.identity.borrow());
+        let (identity, transport) = enrol::renew(&self.home, identity).await?;
+        self.transport = transport;
+        self.identity.send_replace(Arc::new(identity));
+        Ok(())
+    }
+
+    /// Renews the certificate at half of its life, and returns when the connection should be made anew with it.
+    async fn keep_certificate(&mut self, until_s: u64) {
+        let due_s = renewal_due_s(self.transport.issued_s, self.transport.identity.not_after_s, rand::random());
+        sleep(Duration::from_secs(due_s.saturating_sub(now_s()))).await;
+        while let Err(fault) = self.renew().await {
+            tracing::warn!(code = %fault.code, reason = fault.message, "the certificate could not be renewed yet");
+            sleep(RENEWAL_PACE).await;
+        }
+        while (self.busy)() && now_s() + RECONNECT_MARGIN_S < until_s {
+            sleep(RENEWAL_PACE).await;
+        }
+    }
+
+    async fn unless_stopped<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            () = self.stop.cancelled() => None,
+            done = doing => Some(done),
+        }
+    }
+}
+
+/// When to renew a certificate: at half of its life, give or take a tenth, by `random` in [0, 1).
+fn renewal_due_s(issued_s: u64, not_after_s: u64, random: f64) -> u64 {
+    let life_s = not_after_s.saturating_sub(issued_s);
+    issued_s + Duration::from_secs(life_s).mul_f64(0.45 + 0.1 * random.clamp(0.0, 1.0)).as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewal_is_due_around_half_life() {
+        let day = 86_400;
+        assert_eq!(renewal_due_s(1_000, 1_000 + day, 0.5), 1_000 + day / 2);
+        assert!(renewal_due_s(0, day, 0.0) >= day * 44 / 100);
+        assert!(renewal_due_s(0, day, 0.999) <= day * 56 / 100);
+        assert_eq!(renewal_due_s(10, 5, 0.5), 10, "a certificate from a future clock is renewed at once");
+    }
+}

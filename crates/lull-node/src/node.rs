@@ -1,0 +1,320 @@
+//! Puts the parts together and answers at the door.
+
+use std::{env, path::{Path, PathBuf}, sync::Arc};
+
+use futures::{FutureExt, future::BoxFuture};
+use lull_seal::SealingKey;
+use lull_types::{ChatRequest, Code, Event, Fault, NodeId, Request, Response};
+use lull_wire::control::CatalogueModel;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Chat, Home, NodeApi,
+    clock::now_s,
+    fault::stopping,
+    identity::{Identity, Transport},
+    lender::{self, Lender, LenderView, Setup},
+    link::{Link, LinkState},
+    session::Routes,
+    submitter::{self, Sight, Submitter, SubmitterView},
+    supervise::Plan,
+    views,
+};
+
+/// How a node runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeOptions {
+    /// Whether the machine lends although nobody watches whether someone uses it.
+    pub dedicated: bool,
+    /// Where the workers' programs are. `None`: where `LULL_WORKER_DIR` says, else beside this program.
+    pub worker_dir: Option<PathBuf>,
+    /// One program for all workers, instead of the fastest that this processor can run.
+    pub worker_program: Option<PathBuf>,
+    /// Threads of each worker. `None`: the processor's, shared out between the slots.
+    pub threads: Option<u16>,
+    /// Jobs at once. `None`: one for each four of the processor's threads, at least 1 and at most 4.
+    pub slots: Option<u16>,
+    /// The longest prompt and answer together, in tokens, whatever the model could take.
+    pub context_max: u32,
+    /// The most memory of each worker, in bytes.
+    pub memory_max: Option<u64>,
+    /// Whether a lending node puts the demo model into its store.
+    pub demo: bool,
+}
+
+/// The longest prompt and answer together, in tokens, unless told otherwise: a context costs memory.
+const CONTEXT_MAX: u32 = 16_384;
+/// The processor's threads for each slot, unless told otherwise.
+const THREADS_PER_SLOT: u16 = 4;
+/// The most slots, unless told otherwise.
+const SLOTS_MAX: u16 = 4;
+/// The environment variable that names the folder of the workers' programs.
+const WORKER_DIR_VARIABLE: &str = "LULL_WORKER_DIR";
+/// Events that a slow listener may be behind before it loses some.
+const EVENTS_MAX: usize = 64;
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            dedicated: false,
+            worker_dir: None,
+            worker_program: None,
+            threads: None,
+            slots: None,
+            context_max: CONTEXT_MAX,
+            memory_max: None,
+            demo: true,
+        }
+    }
+}
+
+/// A running node. It stops when it is told to, or when it is dropped.
+#[derive(Debug)]
+pub struct Node {
+    identity: watch::Receiver<Arc<Identity>>,
+    link: watch::Receiver<LinkState>,
+    catalogue: watch::Receiver<Arc<Vec<CatalogueModel>>>,
+    lender_view: watch::Receiver<LenderView>,
+    submitter_view: watch::Receiver<SubmitterView>,
+    api_url: watch::Sender<Option<String>>,
+    lender: mpsc::Sender<lender::Command>,
+    submitter: mpsc::Sender<submitter::Command>,
+    events: broadcast::Sender<Event>,
+    stop: CancellationToken,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Node {
+    /// Starts the node of an enrolled machine. It returns at once: the way to the relay shows in its status.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`], [`Code::Busy`] when a node runs in this home already, [`Code::Storage`].
+    pub async fn start(home: &Path, options: NodeOptions) -> Result<Arc<Self>, Fault> {
+        let home = Home::open(home)?;
+        let lock = home.lock()?;
+        let identity = Identity::load(&home)?;
+        let transport = Transport::load(&home)?;
+        let sealing = Arc::new(SealingKey::generate());
+        let certificate = sealing
+            .certificate(identity.device.node, &identity.key, now_s())
+            .map_err(|error| Fault::new(Code::Internal, format!("the sealing key cannot be certified: {error}")))?;
+        tracing::info!(node = %identity.device.node, dedicated = options.dedicated, "the node starts");
+
+        let connecting = Fault::new(Code::RelayUnreachable, "the relay is being connected to");
+        let (identity_sender, identity) = watch::channel(Arc::new(identity));
+        let (link_sender, link) = watch::channel(LinkState::Down(connecting));
+        let (catalogue_sender, catalogue) = watch::channel(Arc::default());
+        let (lender_view_sender, lender_view) = watch::channel(LenderView::default());
+        let (submitter_view_sender, submitter_view) = watch::channel(SubmitterView::default());
+        let (lender, lender_inbox) = mpsc::channel(lender::INBOX_MAX);
+        let (submitter, submitter_inbox) = mpsc::channel(submitter::INBOX_MAX);
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+
+        let setup = Setup {
+            home: home.path().to_owned(),
+            plan: plan(&home, &options),
+            slots: slots(&options),
+            demo: options.demo,
+            identity: identity.clone(),
+            link: link.clone(),
+            sealing,
+            stop: stop.clone(),
+        };
+        tasks.spawn(Lender::new(setup, lender_inbox, lender.downgrade(), lender_view_sender).run());
+        let sight = Sight {
+            identity: identity.clone(),
+            link: link.clone(),
+            catalogue: catalogue.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn(Submitter::new(sight, submitter_inbox, submitter_view_sender).run());
+        let busy = {
+            let (lender_view, submitter_view) = (lender_view.clone(), submitter_view.clone());
+            move || lender_view.borrow().running > 0 || submitter_view.borrow().running > 0
+        };
+        let routes =
+            Routes { submitter: submitter.clone(), lender: lender.clone(), catalogue: catalogue_sender };
+        let link_task = Link {
+            home,
+            identity: identity_sender,
+            transport,
+            sealing: certificate,
+            state: link_sender,
+            routes,
+            busy: Box::new(busy),
+            stop: stop.clone(),
+        };
+        tasks.spawn(link_task.run());
+
+        let (api_url, _) = watch::channel(None);
+        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let (stopped_sender, stopped) = watch::channel(false);
+        let node = Self {
+            identity,
+            link,
+            catalogue,
+            lender_view,
+            submitter_view,
+            api_url,
+            lender,
+            submitter,
+            events,
+            stop,
+            stopped,
+        };
+        tasks.spawn(node.announce());
+        tasks.close();
+        tokio::spawn(async move {
+            tasks.wait().await;
+            drop(lock);
+            stopped_sender.send_replace(true);
+            tracing::info!("the node has stopped");
+        });
+        Ok(Arc::new(node))
+    }
+
+    /// This machine's id.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.identity.borrow().device.node
+    }
+
+    /// Tells where the local API listens, for the status.
+    pub fn set_api_url(&self, url: String) {
+        self.api_url.send_replace(Some(url));
+    }
+
+    /// Stops the node: takes back its questions, ends its answers and its workers, and leaves the relay.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.stopped().await;
+    }
+
+    /// Resolves when the node has stopped, whoever told it to.
+    pub async fn stopped(&self) {
+        // The sender is gone only with the runtime.
+        let _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
+    }
+
+    async fn rescan(&self) -> Result<Response, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.lender.send(lender::Command::Rescan { reply }).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())??;
+        Ok(Response::Done)
+    }
+
+    async fn ask(&self, request: ChatRequest) -> Result<Chat, Fault> {
+        let (reply, answer) = oneshot::channel();
+        let command = submitter::Command::Ask { request: Box::new(request), reply };
+        self.submitter.send(command).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?.map(Chat)
+    }
+
+    fn status(&self) -> Response {
+        let view = views::status(
+            &self.identity.borrow(),
+            &self.link.borrow(),
+            &self.lender_view.borrow(),
+            *self.submitter_view.borrow(),
+            self.api_url.borrow().clone(),
+        );
+        Response::Status(Box::new(view))
+    }
+
+    /// Turns changes into events, until the node stops.
+    fn announce(&self) -> impl Future<Output = ()> + use<> {
+        let (mut link, mut catalogue) = (self.link.clone(), self.catalogue.clone());
+        let (mut lender, mut submitter) = (self.lender_view.clone(), self.submitter_view.clone());
+        let (mut api, stop, events) = (self.api_url.subscribe(), self.stop.clone(), self.events.clone());
+        async move {
+            loop {
+                let event = tokio::select! {
+                    () = stop.cancelled() => return,
+                    Ok(()) = link.changed() => Event::Status,
+                    Ok(()) = lender.changed() => {
+                        // What can be lent may have changed, too; nobody may be listening.
+                        let _ = events.send(Event::Models);
+                        Event::Status
+                    }
+                    Ok(()) = submitter.changed() => Event::Status,
+                    Ok(()) = api.changed() => Event::Status,
+                    Ok(()) = catalogue.changed() => Event::Models,
+                    else => return,
+                };
+                // Nobody may be listening.
+                let _ = events.send(event);
+            }
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl NodeApi for Node {
+    fn call(&self, request: Request) -> BoxFuture<'_, Result<Response, Fault>> {
+        async move {
+            match request {
+                Request::Status => Ok(self.status()),
+                Request::Models => {
+                    Ok(Response::Models { models: views::models(&self.lender_view.borrow(), &self.catalogue.borrow()) })
+                }
+                Request::Rescan => self.rescan().await,
+                Request::Stop => {
+                    self.stop.cancel();
+                    Ok(Response::Done)
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn chat(&self, request: ChatRequest) -> BoxFuture<'_, Result<Chat, Fault>> {
+        self.ask(request).boxed()
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+}
+
+/// How workers are started here, or why none are.
+fn plan(home: &Home, options: &NodeOptions) -> Result<Plan, String> {
+    if !options.dedicated {
+        return Err(views::NOT_DEDICATED.into());
+    }
+    let program = match &options.worker_program {
+        Some(program) => program.clone(),
+        None => {
+            let folder = worker_dir(options).ok_or("it is not known where the workers' programs are")?;
+            lull_engine::cpu::program_for_this_cpu(&folder).map_err(|fault| fault.message)?
+        }
+    };
+    let threads = options.threads.unwrap_or_else(|| (cores() / slots(options)).max(1));
+    Ok(Plan {
+        program,
+        threads,
+        context_max: options.context_max,
+        memory_max: options.memory_max,
+        scratch: home.scratch(),
+    })
+}
+
+fn worker_dir(options: &NodeOptions) -> Option<PathBuf> {
+    let named = || env::var_os(WORKER_DIR_VARIABLE).filter(|named| !named.is_empty()).map(PathBuf::from);
+    let beside = || Some(env::current_exe().ok()?.parent()?.to_owned());
+    options.worker_dir.clone().or_else(named).or_else(beside)
+}
+
+fn slots(options: &NodeOptions) -> u16 {
+    options.slots.unwrap_or(cores() / THREADS_PER_SLOT).clamp(1, SLOTS_MAX.max(options.slots.unwrap_or(0)))
+}
+
+fn cores() -> u16 {
+    std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
+}

@@ -1,0 +1,149 @@
+//! The people's side: gives each question a job of its own and hands it what the relay says about it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lull_types::{ChatEvent, ChatRequest, Code, Epoch, Fault, JobId};
+use lull_wire::{
+    Signed,
+    control::{CatalogueModel, JOBS_PER_NODE_MAX},
+    identity::{DeviceChain, SealingCertificate},
+    job::Grant,
+    random,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{identity::Identity, link::LinkState, turns, validate};
+
+/// Questions and messages that may wait for the submitter.
+pub(crate) const INBOX_MAX: usize = 64;
+/// Messages of the relay about one job that may wait for it. Only a relay that says needless things reaches this.
+const JOB_INBOX_MAX: usize = 16;
+/// Events that may wait for whoever asked; after that the lender waits, too.
+pub(crate) const EVENTS_MAX: usize = 64;
+
+/// What the submitter is told. It holds content, so it has no `Debug`.
+pub(crate) enum Command {
+    Ask {
+        request: Box<ChatRequest>,
+        reply: oneshot::Sender<Result<mpsc::Receiver<ChatEvent>, Fault>>,
+    },
+    Relay {
+        job: JobId,
+        message: FromRelay,
+    },
+}
+
+/// What the relay says about a job.
+#[derive(Debug)]
+pub(crate) enum FromRelay {
+    Queued { ahead: u32 },
+    Granted(Box<Granted>),
+    Refused { epoch: Epoch, reason: Fault },
+}
+
+/// A grant, with the lender's proofs.
+#[derive(Debug, Clone)]
+pub(crate) struct Granted {
+    pub(crate) grant: Signed<Grant>,
+    pub(crate) lender: DeviceChain,
+    pub(crate) sealing: Signed<SealingCertificate>,
+}
+
+/// What the submitter shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct SubmitterView {
+    pub(crate) running: usize,
+    pub(crate) asked: u64,
+}
+
+/// What every job may look at.
+#[derive(Debug, Clone)]
+pub(crate) struct Sight {
+    pub(crate) identity: watch::Receiver<Arc<Identity>>,
+    pub(crate) link: watch::Receiver<LinkState>,
+    pub(crate) catalogue: watch::Receiver<Arc<Vec<CatalogueModel>>>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The task that knows which jobs there are.
+pub(crate) struct Submitter {
+    sight: Sight,
+    inbox: mpsc::Receiver<Command>,
+    view: watch::Sender<SubmitterView>,
+    jobs: BTreeMap<JobId, mpsc::Sender<FromRelay>>,
+    tasks: JoinSet<JobId>,
+}
+
+impl Submitter {
+    pub(crate) fn new(sight: Sight, inbox: mpsc::Receiver<Command>, view: watch::Sender<SubmitterView>) -> Self {
+        Self { sight, inbox, view, jobs: BTreeMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Runs until the node stops, and every job has been told.
+    pub(crate) async fn run(mut self) {
+        let stop = self.sight.stop.clone();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(ended) = self.tasks.join_next() => self.forget(ended.ok()),
+                command = self.inbox.recv() => match command {
+                    Some(command) => self.handle(command),
+                    None => break,
+                },
+            }
+        }
+        self.inbox.close();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            // Whoever asked may be gone already.
+            Command::Ask { request, reply } => drop(reply.send(self.ask(*request))),
+            Command::Relay { job, message } => {
+                let Some(inbox) = self.jobs.get(&job) else { return };
+                if inbox.try_send(message).is_err() {
+                    tracing::debug!(%job, "a message about a job that takes no more was dropped");
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, request: ChatRequest) -> Result<mpsc::Receiver<ChatEvent>, Fault> {
+        validate::check(&request)?;
+        if self.tasks.len() >= JOBS_PER_NODE_MAX {
+            let text = format!("{JOBS_PER_NODE_MAX} questions are under way from this machine; wait for one to end");
+            return Err(Fault::new(Code::Busy, text));
+        }
+        let job = JobId(random());
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let (inbox, messages) = mpsc::channel(JOB_INBOX_MAX);
+        let driver = turns::Driver::new(job, request, self.sight.clone(), events, messages);
+        self.jobs.insert(job, inbox);
+        self.tasks.spawn(async move {
+            driver.run().await;
+            job
+        });
+        self.view.send_modify(|view| view.asked += 1);
+        self.show();
+        Ok(receiver)
+    }
+
+    fn forget(&mut self, ended: Option<JobId>) {
+        match ended {
+            Some(job) => drop(self.jobs.remove(&job)),
+            // A job that panicked cannot say which it was; its inbox is closed.
+            None => self.jobs.retain(|_, inbox| !inbox.is_closed()),
+        }
+        self.show();
+    }
+
+    fn show(&self) {
+        let running = self.tasks.len();
+        self.view.send_if_modified(|view| std::mem::replace(&mut view.running, running) != running);
+    }
+}

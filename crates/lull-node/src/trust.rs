@@ -1,0 +1,123 @@
+//! Who may be believed, at both ends of a job. Everything here is pure.
+
+use lull_types::{Code, Epoch, Fault, JobId, Label, ModelHash, NodeId};
+use lull_wire::{
+    PublicKey, Signed,
+    control::Reserve,
+    identity::Device,
+    job::{CLOCK_SKEW_S, Grant},
+};
+
+use crate::{identity::Identity, submitter::Granted};
+
+/// What the submitter asked for, to be found again in the grant.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) job: JobId,
+    pub(crate) epoch: Epoch,
+    pub(crate) label: Label,
+    pub(crate) submitter_key: [u8; 32],
+    /// The model's bytes, as an earlier run or the catalogue names them; empty when nobody has said which.
+    pub(crate) models: Vec<ModelHash>,
+}
+
+/// A lender that a question may be sealed to.
+#[derive(Debug, Clone)]
+pub(crate) struct Lender {
+    pub(crate) device: Device,
+    pub(crate) key: [u8; 32],
+    pub(crate) grant: Grant,
+}
+
+/// Whether the relay granted what was asked for, and a lender whose keys lead to root.
+///
+/// # Errors
+/// [`Code::LenderUntrusted`], [`Code::BadSeal`] or [`Code::Expired`].
+pub(crate) fn check_granted(
+    granted: &Granted,
+    asked: &Asked,
+    identity: &Identity,
+    now_s: u64,
+) -> Result<Lender, Fault> {
+    let grant = granted.grant.open(&identity.statement.grant_key).map_err(|_| bad_grant("is not signed by it"))?;
+    if grant.job != asked.job || grant.epoch != asked.epoch {
+        return Err(bad_grant("is for another job"));
+    }
+    if grant.submitter_key != asked.submitter_key {
+        return Err(bad_grant("names another machine's key as the asking one"));
+    }
+    if grant.label != asked.label {
+        return Err(bad_grant("has another label than the question"));
+    }
+    if !asked.models.is_empty() && !asked.models.contains(&grant.model) {
+        return Err(bad_grant("is for other model files than those that were asked for"));
+    }
+    if grant.not_after_s + CLOCK_SKEW_S < now_s {
+        return Err(over());
+    }
+    let untrusted = |why: String| {
+        let text = format!("the relay named a machine that cannot be trusted with the question ({why}); tell IT");
+        Fault::new(Code::LenderUntrusted, text)
+    };
+    let (device, key) = granted
+        .lender
+        .verify_sealing(&identity.root, &granted.sealing)
+        .map_err(|error| untrusted(error.to_string()))?;
+    if device.node != grant.lender {
+        return Err(untrusted("its keys are another machine's".into()));
+    }
+    Ok(Lender { device, key, grant })
+}
+
+fn bad_grant(why: &str) -> Fault {
+    Fault::new(Code::BadSeal, format!("the relay's grant {why}: the question was not sent; tell IT"))
+}
+
+fn over() -> Fault {
+    let text = "the relay's grant is over: the question was not sent; ask again, and check this machine's clock";
+    Fault::new(Code::Expired, text)
+}
+
+/// What the lender said when it accepted a reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) reserve: Reserve,
+    pub(crate) nonce: [u8; 16],
+}
+
+/// Whether a grant is the relay's, for this lender, and for exactly what it accepted.
+///
+/// # Errors
+/// [`Code::BadSeal`], [`Code::Forbidden`] or [`Code::Expired`].
+pub(crate) fn check_claim(
+    signed: &Signed<Grant>,
+    grant_key: &PublicKey,
+    me: NodeId,
+    accepted: Option<&Accepted>,
+    now_s: u64,
+) -> Result<Grant, Fault> {
+    let refused = |code: Code, why: &str| Fault::new(code, format!("the grant {why}: the job was refused"));
+    let grant = signed.open(grant_key).map_err(|_| refused(Code::BadSeal, "is not signed by the relay"))?;
+    if grant.lender != me {
+        return Err(refused(Code::Forbidden, "is for another machine"));
+    }
+    let Some(accepted) = accepted else {
+        return Err(refused(Code::Forbidden, "has no reservation here, or was used already"));
+    };
+    if grant.nonce != accepted.nonce {
+        return Err(refused(Code::Forbidden, "does not carry what this machine said when it accepted"));
+    }
+    let Reserve { job, epoch, model, label, pseudonym, prompt_tokens: _, max_tokens: _ } = &accepted.reserve;
+    let same = grant.job == *job && grant.epoch == *epoch && grant.label == *label && grant.pseudonym == *pseudonym;
+    if !same || grant.model != *model {
+        return Err(refused(Code::Forbidden, "is for another job or model than the one reserved"));
+    }
+    if grant.not_after_s + CLOCK_SKEW_S < now_s {
+        return Err(refused(Code::Expired, "is over"));
+    }
+    Ok(grant)
+}
+
+#[cfg(test)]
+#[path = "trust_tests.rs"]
+mod tests;

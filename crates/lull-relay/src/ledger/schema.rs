@@ -1,0 +1,68 @@
+/// Published steps never change; new ones are added at the end.
+pub(super) const MIGRATIONS: &[&str] = &["
+CREATE TABLE nodes (
+    node BLOB PRIMARY KEY CHECK (length(node) = 16),
+    device_key BLOB NOT NULL CHECK (length(device_key) = 32),
+    chain BLOB NOT NULL,
+    invitation BLOB NOT NULL,
+    name TEXT NOT NULL,
+    member_of TEXT NOT NULL,
+    version TEXT NOT NULL DEFAULT '',
+    first_seen_s INTEGER NOT NULL,
+    last_seen_s INTEGER NOT NULL,
+    certificate_until_s INTEGER NOT NULL,
+    revoked_s INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE invitation_uses (
+    invitation BLOB NOT NULL,
+    node BLOB NOT NULL,
+    used_s INTEGER NOT NULL,
+    PRIMARY KEY (invitation, node)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE models (
+    name TEXT PRIMARY KEY,
+    first_seen_s INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE runs (
+    job BLOB NOT NULL CHECK (length(job) = 16),
+    epoch INTEGER NOT NULL,
+    submitter BLOB NOT NULL,
+    lender BLOB NOT NULL,
+    team TEXT NOT NULL,
+    model TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    granted_s INTEGER NOT NULL,
+    settled_by TEXT CHECK (settled_by IN ('submitter', 'lender')),
+    disputed INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (job, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_by_time ON runs (granted_s);
+
+CREATE TABLE receipts (
+    job BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    side TEXT NOT NULL CHECK (side IN ('submitter', 'lender')),
+    outcome TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    document BLOB NOT NULL,
+    received_s INTEGER NOT NULL,
+    PRIMARY KEY (job, epoch, side),
+    FOREIGN KEY (job, epoch) REFERENCES runs (job, epoch) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_by_day (
+    day INTEGER NOT NULL,
+    node BLOB NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('asked', 'lent')),
+    team TEXT NOT NULL,
+    model TEXT NOT NULL,
+    jobs INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    PRIMARY KEY (day, node, role, team, model)
+) STRICT, WITHOUT ROWID;
+"];

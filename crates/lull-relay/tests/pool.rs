@@ -1,0 +1,354 @@
+//! The relay at work: joining, lending, asking, and every way in which that ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use common::{Device, Node, Org, now_s, offer, run, running, soon, submit};
+use lull_relay::admin;
+use lull_types::{Code, Epoch, Fault};
+use lull_wire::{
+    SecretKey, Signed, Token,
+    control::{FromNode, FromRelay},
+    identity::Invitation,
+    job::{Side, StreamEnd},
+    random,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_brings_in_as_many_devices_as_it_says_and_each_may_renew() {
+    let org = Org::start().await;
+    let token = org.token(&["a"], 2);
+    let devices: Vec<_> = ["one", "two", "three"].iter().map(|name| Device::new(&token, name)).collect();
+    for device in &devices[..2] {
+        for _ in 0..3 {
+            let identity = device.enrol(&org.address()).await.unwrap();
+            assert!((86_300..=86_400).contains(&(identity.not_after_s - now_s())));
+        }
+    }
+    assert_eq!(devices[2].enrol(&org.address()).await.unwrap_err().code, Code::InvitationUsed);
+    let rows = admin::nodes(org.dir()).unwrap();
+    let names: Vec<_> = rows.iter().map(|node| node.row.name.as_str()).collect();
+    assert_eq!(names, ["one", "two"]);
+    assert_eq!(rows[0].connected, Some(false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uses_are_counted_right_when_many_join_at_once() {
+    let org = Org::start().await;
+    let token = org.token(&[], 5);
+    let devices: Vec<_> = (0..12).map(|n| Device::new(&token, &format!("n{n}"))).collect();
+    let address = org.address();
+    let joined = futures::future::join_all(devices.iter().map(|device| device.enrol(&address))).await;
+    assert_eq!(joined.iter().filter(|result| result.is_ok()).count(), 5);
+}
+
+/// A token whose invitation `change` has rewritten, signed by `root`.
+fn forged(token: &Token, root: &SecretKey, change: impl FnOnce(&mut Invitation)) -> Token {
+    let key = SecretKey::generate();
+    let mut invitation = token.invitation.open(&token.root).unwrap();
+    invitation.id = random();
+    invitation.key = key.public();
+    change(&mut invitation);
+    let invitation = Signed::sign(&invitation, root).unwrap();
+    // Only the forger believes in this root.
+    Token::new(
+        token.relay.clone(),
+        root.public(),
+        Signed::sign(&token.statement.claims().unwrap(), root).unwrap(),
+        invitation,
+        &key,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_come_from_root_does_not_get_in() {
+    let org = Org::start().await;
+    let address = org.address();
+    let token = org.token(&["a"], 1);
+    let stranger = Device::new(&forged(&token, &SecretKey::generate(), |_| {}), "stranger");
+    assert_eq!(stranger.enrol(&address).await.unwrap_err().code, Code::BadSeal);
+
+    let good = Device::new(&token, "good");
+    let thief = Device::new(&org.token(&[], 1), "thief");
+    let mixed = Device { chain: good.chain.clone(), ..thief.clone() };
+    assert_eq!(mixed.enrol(&address).await.unwrap_err().code, Code::BadSeal);
+    let other_key = TransportOf::other();
+    let swapped = good.enrol_with(&address, |mut request| {
+        request.transport = other_key;
+        request
+    });
+    assert_eq!(swapped.await.unwrap_err().code, Code::BadSeal);
+
+    let over = admin::token_create(org.dir(), &[], 1, 1).unwrap();
+    let late = Device::new(&over, "late");
+    let end_s = over.invitation.open(&over.root).unwrap().not_after_s;
+    while now_s() <= end_s {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(late.enrol(&address).await.unwrap_err().code, Code::Expired);
+    assert!(good.enrol(&address).await.is_ok());
+}
+
+struct TransportOf;
+
+impl TransportOf {
+    fn other() -> lull_wire::PublicKey {
+        SecretKey::generate().public()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_goes_there_and_back_and_is_settled_once() {
+    let org = Org::start().await;
+    let mut lender = org.lender("lender", 20.0).await;
+    let mut submitter = org.node("asker", &["sales"]).await;
+    submitter.sees("m").await;
+    let (mut near, mut far, job) = running(&mut submitter, &mut lender).await;
+    let question = b"\x05\0\0\0sealed question follows, whatever it is".as_slice();
+    near.write(question).await;
+    near.send.finish().unwrap();
+    assert_eq!(far.read(question.len()).await, question);
+    for size in [1, 1_000, 300_000] {
+        let bytes = vec![0x5a; size];
+        let (read, ()) = futures::join!(near.read(size), far.write(&bytes));
+        assert_eq!(read, bytes);
+    }
+    far.send.finish().unwrap();
+    assert!(soon(near.recv.read_to_end(1)).await.unwrap().is_empty());
+
+    for _ in 0..2 {
+        lender.say(&lender.device.receipt(job, Side::Lender, 30)).await;
+        submitter.say(&submitter.device.receipt(job, Side::Submitter, 30)).await;
+    }
+    let rows = wait_for(|| Some(admin::usage(org.dir()).unwrap()).filter(|rows| rows.len() == 2)).await;
+    let asked = rows.iter().find(|row| row.role == "asked").unwrap();
+    assert_eq!((asked.node, asked.team.as_str(), asked.model.as_str()), (submitter.device.node, "sales", "m"));
+    assert_eq!((asked.jobs, asked.prompt_tokens, asked.completion_tokens), (1, 20, 30));
+    let lent = rows.iter().find(|row| row.role == "lent").unwrap();
+    assert_eq!((lent.node, lent.jobs), (lender.device.node, 1));
+    let metrics = wait_for(|| Some(org.metrics()).filter(|text| text.contains("kind=\"repeated\"} 2"))).await;
+    for line in
+        ["jobs_granted_total 1", "settled_total{kind=\"completed\"} 1", "receipts_total{kind=\"agreed\"} 1", "nodes 2"]
+    {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+    assert_eq!(admin::usage(org.dir()).unwrap(), rows);
+}
+
+/// Asks again and again until there is an answer.
+async fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    soon(async {
+        loop {
+            if let Some(found) = tokio::task::block_in_place(&mut look) {
+                return found;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_is_signed_names_no_one_and_opens_one_stream() {
+    let org = Org::start().await;
+    let mut lender = org.lender("lender", 20.0).await;
+    let mut submitter = org.node("asker", &[]).await;
+    submitter.sees("m").await;
+    let mut pseudonyms = Vec::new();
+    for _ in 0..2 {
+        let submit = submit("m");
+        submitter.say(&FromNode::Submit(submit.clone())).await;
+        let reserve = lender.reserved().await;
+        let nonce = lender.accept(&reserve).await;
+        let FromRelay::Granted { grant, lender: chain, sealing } = submitter.next().await else { panic!("no grant") };
+        assert_eq!((chain, sealing), (lender.device.chain.clone(), lender.device.sealing.clone()));
+        let token = org.token(&[], 1);
+        let key = token.statement.open(&token.root).unwrap().grant_key;
+        let content = grant.open(&key).unwrap();
+        assert_eq!((content.job, content.epoch, content.lender), (submit.job, Epoch::FIRST, lender.device.node));
+        assert_eq!((content.nonce, content.submitter_key, content.model), (nonce, [3; 32], reserve.model));
+        assert_eq!(content.pseudonym, reserve.pseudonym);
+        assert!(content.not_after_s >= now_s() && content.not_after_s <= now_s() + 30);
+        pseudonyms.push(content.pseudonym);
+        // Anyone else's stream with this grant is refused, and a second one of its owner too.
+        assert_eq!(lender.open(&grant).await.reset_code().await, StreamEnd::Refused as u64);
+        let _near = submitter.open(&grant).await;
+        let _far = lender.taken().await;
+        assert_eq!(submitter.open(&grant).await.reset_code().await, StreamEnd::Refused as u64);
+    }
+    assert_eq!(pseudonyms[0], pseudonyms[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lender_that_declines_or_goes_is_replaced_before_the_grant() {
+    let org = Org::start().await;
+    let mut fast = org.lender("fast", 100.0).await;
+    let mut slow = org.lender("slow", 10.0).await;
+    let mut submitter = org.node("asker", &[]).await;
+    soon(wait_two_lenders(&mut submitter)).await;
+    submitter.say(&FromNode::Submit(submit("m"))).await;
+    let reserve = fast.reserved().await;
+    let reason = Fault::new(Code::Busy, "someone is here");
+    fast.say(&FromNode::Decline { job: reserve.job, epoch: reserve.epoch, reason }).await;
+    assert_eq!(slow.reserved().await.job, reserve.job);
+    slow.connection.close(0_u8.into(), b"");
+    let again = fast.reserved().await;
+    assert_eq!(again.job, reserve.job);
+    fast.accept(&again).await;
+    let grant = submitter.granted().await;
+    let _near = submitter.open(&grant).await;
+    fast.taken().await;
+}
+
+async fn wait_two_lenders(node: &mut Node) {
+    loop {
+        if let Some(FromRelay::Catalogue(models)) = node.hear().await
+            && models.iter().any(|model| model.lenders == 2)
+        {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_side_hears_at_once_when_the_other_is_gone() {
+    let org = Org::start().await;
+    let mut submitter = org.node("asker", &[]).await;
+
+    // The lender's machine goes, with the question still open and with it closed.
+    for finish in [false, true] {
+        let mut lender = org.lender("lender", 20.0).await;
+        submitter.sees("m").await;
+        let (mut near, far, _) = running(&mut submitter, &mut lender).await;
+        if finish {
+            near.send.finish().unwrap();
+        }
+        lender.connection.close(0_u8.into(), b"");
+        assert_eq!(near.reset_code().await, StreamEnd::LenderLost as u64);
+        drop(far);
+    }
+
+    let mut lender = org.lender("lender", 20.0).await;
+    submitter.sees("m").await;
+    // The lender gives up.
+    let (mut near, mut far, _) = running(&mut submitter, &mut lender).await;
+    far.send.reset((StreamEnd::Refused as u32).into()).unwrap();
+    assert_eq!(near.reset_code().await, StreamEnd::Refused as u64);
+
+    // The submitter lets go of the stream, while nothing flows.
+    let (mut near, mut far, _) = running(&mut submitter, &mut lender).await;
+    near.send.finish().unwrap();
+    near.recv.stop(0_u8.into()).unwrap();
+    assert!(far.recv.read_to_end(10).await.is_ok_and(|rest| rest.is_empty()));
+    assert_eq!(soon(far.send.stopped()).await.unwrap(), Some((StreamEnd::Cancelled as u32).into()));
+
+    // The submitter takes the job back over the control stream.
+    let (mut near, mut far, job) = running(&mut submitter, &mut lender).await;
+    submitter.say(&FromNode::Cancel { job }).await;
+    assert_eq!(far.reset_code().await, StreamEnd::Cancelled as u64);
+    assert_eq!(near.reset_code().await, StreamEnd::Cancelled as u64);
+
+    // The submitter's machine goes.
+    let (_near, mut far, _) = running(&mut submitter, &mut lender).await;
+    submitter.connection.close(0_u8.into(), b"");
+    assert_eq!(far.reset_code().await, StreamEnd::Cancelled as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_node_is_out_at_once_and_stays_out() {
+    let org = Org::start().await;
+    let device = Device::new(&org.token(&[], 1), "thief's laptop");
+    let identity = device.enrol(&org.address()).await.unwrap();
+    let mut lender = Node::connect(&org.address(), device.clone(), &identity).await;
+    lender.say(&FromNode::Offer(offer("m", 1, 20.0))).await;
+    let mut submitter = org.node("asker", &[]).await;
+    submitter.sees("m").await;
+    let (mut near, _far, _) = running(&mut submitter, &mut lender).await;
+
+    let dir = org.dir().to_owned();
+    let start = std::time::Instant::now();
+    let revoked = tokio::task::spawn_blocking(move || admin::revoke(&dir, "thief's laptop")).await.unwrap().unwrap();
+    assert!(revoked.live && revoked.row.revoked_s.is_some());
+    assert_eq!(near.reset_code().await, StreamEnd::LenderLost as u64);
+    assert_eq!(lender.goodbye().await, Code::Revoked);
+    soon(lender.connection.closed()).await;
+    assert!(start.elapsed().as_millis() < 1_000, "{:?}", start.elapsed());
+
+    let mut back = Node::dial(&org.address(), device.clone(), &identity).await;
+    back.say(&device.hello()).await;
+    assert_eq!(back.goodbye().await, Code::Revoked);
+    soon(back.connection.closed()).await;
+    assert_eq!(device.enrol(&org.address()).await.unwrap_err().code, Code::Revoked);
+    assert!(matches!(admin::revoke(org.dir(), "nobody"), Err(lull_relay::RelayError::NoSuchNode(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_connection_of_a_node_takes_over() {
+    let org = Org::start().await;
+    let device = Device::new(&org.token(&[], 1), "twice");
+    let identity = device.enrol(&org.address()).await.unwrap();
+    let first = Node::connect(&org.address(), device.clone(), &identity).await;
+    let mut second = Node::connect(&org.address(), device.clone(), &identity).await;
+    soon(first.connection.closed()).await;
+    second.say(&FromNode::Submit(submit("unheard-of"))).await;
+    assert_eq!(second.refused().await.code, Code::ModelUnknown);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_restarts_without_root_and_knows_everything_again() {
+    let org = Org::start().await;
+    let dir = org.dir().to_owned();
+    let device = Device::new(&org.token(&["a"], 1), "asker");
+    let identity = device.enrol(&org.address()).await.unwrap();
+    let mut submitter = Node::connect(&org.address(), device.clone(), &identity).await;
+    let mut lender = org.lender("lender", 20.0).await;
+    submitter.sees("m").await;
+    let (mut near, mut far, job) = running(&mut submitter, &mut lender).await;
+    far.send.finish().unwrap();
+    assert!(soon(near.recv.read_to_end(1)).await.unwrap().is_empty());
+    lender.say(&lender.device.receipt(job, Side::Lender, 30)).await;
+    let before = wait_for(|| Some(admin::usage(&dir).unwrap()).filter(|rows| rows.len() == 2)).await;
+
+    // What the submitter has to say about it comes after the restart.
+    let Org { folder, relay } = org;
+    let admin_file = dir.join("relay/admin.json");
+    assert!(admin_file.exists());
+    relay.shutdown().await;
+    assert_eq!(submitter.goodbye().await, Code::RelayDraining);
+    assert!(!admin_file.exists());
+    std::fs::rename(dir.join("root"), dir.join("root-in-the-safe")).unwrap();
+
+    let relay = run(&dir).await;
+    let mut submitter = Node::connect(&relay.addr().to_string(), device.clone(), &identity).await;
+    submitter.say(&device.receipt(job, Side::Submitter, 29)).await;
+    let disputed =
+        || Some(common::http_get(relay.admin_addr(), "/metrics")).filter(|text| text.contains("kind=\"disputed\"} 1"));
+    wait_for(disputed).await;
+    assert_eq!(admin::usage(&dir).unwrap(), before);
+    // Renewal needs no root either; the model's name is known, so that a job for it waits.
+    assert!(device.enrol(&relay.addr().to_string()).await.is_ok());
+    submitter.say(&FromNode::Submit(submit("m"))).await;
+    assert!(matches!(submitter.next().await, FromRelay::Queued { ahead: 0, .. }));
+    assert!(common::http_get(relay.admin_addr(), "/healthz").contains("\"ok\""));
+    let error = admin::token_create(&dir, &[], 1, 60).map(drop).unwrap_err();
+    assert!(error.to_string().contains("root"), "{error}");
+    relay.shutdown().await;
+    drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn draining_lets_no_job_in_and_ends_the_ones_that_go_on_for_too_long() {
+    let org = Org::start().await;
+    let mut lender = org.lender("lender", 20.0).await;
+    let mut submitter = org.node("asker", &[]).await;
+    submitter.sees("m").await;
+    let (mut near, _far, _) = running(&mut submitter, &mut lender).await;
+    let Org { folder, relay } = org;
+    let shutdown = tokio::spawn(relay.shutdown());
+    assert_eq!(submitter.goodbye().await, Code::RelayDraining);
+    submitter.say(&FromNode::Submit(submit("m"))).await;
+    assert_eq!(submitter.refused().await.code, Code::RelayDraining);
+    assert_eq!(near.reset_code().await, StreamEnd::Draining as u64);
+    soon(shutdown).await.unwrap();
+    drop(folder);
+}

@@ -1,0 +1,14 @@
+//! The worker process on mistral.rs: it answers with one model and knows nothing of networks, jobs or people.
+
+mod engine;
+mod load;
+mod vocabulary;
+
+use std::io;
+
+use lull_engine::{cpu, guard, serve::serve};
+
+fn main() -> io::Result<()> {
+    let pipe = guard::begin()?;
+    serve(pipe.reader, pipe.writer, cpu::build(), load::load)
+}
