@@ -48,7 +48,10 @@ fn measure() -> Result<()> {
         match argument.as_str() {
             "--quick" => quick = true,
             "--json" => json = Some(PathBuf::from(arguments.next().context("--json needs a file")?)),
-            "--help" | "-h" => return Ok(println!("{}", usage())),
+            "--help" | "-h" => {
+                println!("{}", usage());
+                return Ok(());
+            }
             other if other.starts_with('-') => bail!("there is no option {other}\n{}", usage()),
             other if name.is_none() => name = Some(other.to_owned()),
             other => bail!("one bench at a time, not also {other}\n{}", usage()),

@@ -42,7 +42,8 @@ impl Report {
 
     /// For people.
     pub(crate) fn table(&self) -> String {
-        let mut lines = vec![["metric", "engine", "value", "unit", "peer", "peer value", "ratio", "limit"].map(String::from)];
+        let mut lines =
+            vec![["metric", "engine", "value", "unit", "peer", "peer value", "ratio", "limit"].map(String::from)];
         let number = |value: Option<f64>| value.map_or_else(|| "-".into(), short);
         lines.extend(self.rows.iter().map(|row| {
             [

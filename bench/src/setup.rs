@@ -1,8 +1,4 @@
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -18,7 +14,8 @@ pub(crate) fn cache() -> Result<PathBuf> {
 
 /// The root of the sources.
 pub(crate) fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    let here = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.join("..")
 }
 
 /// One of the two builds of the worker.
@@ -31,8 +28,7 @@ pub(crate) struct WorkerBuild {
 
 pub(crate) const V3: WorkerBuild =
     WorkerBuild { engine: "worker-v3", target: "worker-v3", flags: "-C target-cpu=x86-64-v3" };
-pub(crate) const BASELINE: WorkerBuild =
-    WorkerBuild { engine: "worker-baseline", target: "worker-baseline", flags: "" };
+pub(crate) const BASELINE: WorkerBuild = WorkerBuild { engine: "worker-baseline", target: "worker-base", flags: "" };
 
 impl WorkerBuild {
     /// Whether it is there already, so that building it takes seconds.

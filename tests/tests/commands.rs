@@ -29,9 +29,9 @@ fn wrong_input_is_one_clear_sentence_and_an_exit_code() -> Result<()> {
         (&["node", "run"], 3, "lull node enroll"),
         (&["node", "enroll", "nonsense"], 4, "token create"),
         (&["node", "run", "--api", "0.0.0.0:1"], 3, "enroll"),
-        (&["models", "add", &missing], 2, "missing.gguf"),
+        (&["models", "add", &missing], 1, "missing.gguf"),
         (&["models", "remove", "nothing"], 3, "nothing"),
-        (&["key", "revoke", "nothing"], 3, "nothing"),
+        (&["key", "revoke", "nothing"], 2, "nothing"),
         (&["relay", "run", &nowhere], 1, "relay init"),
         (&["admin", "--dir", &nowhere, "token", "create"], 1, "relay init"),
         (&["chat", "hello", "--label", "Not A Label"], 2, "label"),
@@ -81,7 +81,7 @@ fn status_keys_and_models_of_a_running_node() -> Result<()> {
     let last: serde_json::Value = serde_json::from_str(events.lines().last().unwrap_or_default())?;
     ensure!(last["chat"] == "done", "{events}");
     let unknown = failed(&org.programs.lull(&node.home).args(["chat", "-m", "no-such-model", "x"]).output()?);
-    ensure!(unknown.code == 3 && unknown.said.contains("no-such-model"), "{}", unknown.said);
+    ensure!(unknown.code == 3 && unknown.said.contains("lull models list"), "{}", unknown.said);
     let twice = failed(&org.programs.lull(&node.home).args(["node", "run"]).output()?);
     ensure!(twice.code != 0 && twice.said.contains("run"), "a second node in one home: {}", twice.said);
     ensure!(run(&["completions", "bash"])?.contains("lull"), "completions are printed");

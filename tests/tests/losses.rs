@@ -90,7 +90,7 @@ async fn back(nodes: &[&Node]) -> Result<Duration> {
 /// Nodes that the relay itself counts as connected.
 fn connected(relay: &Relay) -> Result<u64> {
     let metrics = ureq::get(format!("{}/metrics", relay.admin)).call()?.body_mut().read_to_string()?;
-    let line = metrics.lines().find(|line| line.starts_with("lull_relay_nodes_connected"));
+    let line = metrics.lines().find(|line| line.starts_with("lull_relay_nodes "));
     Ok(line.and_then(|line| line.split_whitespace().last()).and_then(|value| value.parse().ok()).unwrap_or(0))
 }
 

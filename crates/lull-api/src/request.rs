@@ -111,3 +111,56 @@ fn response_format(fields: &mut Fields<'_>) -> Result<(), ApiError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lull_types::Sampling;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BODY: &str = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],
+        "temperature":0.5,"top_p":1,"top_k":3,"min_p":0.1,"frequency_penalty":1,"presence_penalty":1,"seed":-7,
+        "repetition_penalty":1.1,"logit_bias":{"1":-1},"max_tokens":5,"stop":["x"],"logprobs":true,"top_logprobs":2,
+        "stream":true,"stream_options":{"include_usage":true},"n":1,"user":"u","metadata":{"a":"b"},"store":false}"#;
+
+    fn within_bounds(sampling: &Sampling) -> bool {
+        (0.0..=2.0).contains(&sampling.temperature)
+            && (f32::MIN_POSITIVE..=1.0).contains(&sampling.top_p)
+            && (0.0..=1.0).contains(&sampling.min_p)
+            && (-2.0..=2.0).contains(&sampling.frequency_penalty)
+            && (-2.0..=2.0).contains(&sampling.presence_penalty)
+            && (0.01..=100.0).contains(&sampling.repetition_penalty)
+            && sampling.bias.iter().all(|(_, bias)| (-100.0..=100.0).contains(bias))
+            && (1..=Sampling::MAX_TOKENS_MAX).contains(&sampling.max_tokens)
+            && sampling.stop.len() <= Sampling::STOPS_MAX
+            && sampling.logprobs.is_none_or(|top| top <= Sampling::LOGPROBS_MAX)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 5000, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn a_mutated_body_is_refused_or_within_bounds(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), "[ -~]{0,3}", 0_usize..4), 0..3)
+        ) {
+            let mut body = BODY.to_owned();
+            for (at, text, cut) in changes {
+                let at = at.index(body.len());
+                body.replace_range(at..(at + cut).min(body.len()), &text);
+            }
+            if let Ok(asked) = parse(body.as_bytes(), Label::default()) {
+                prop_assert!(within_bounds(&asked.chat.sampling), "{body}");
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_judged(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&body, Label::default());
+        }
+    }
+
+    #[test]
+    fn the_body_without_changes_is_sound() {
+        assert!(parse(BODY.as_bytes(), Label::default()).is_ok());
+    }
+}

@@ -204,7 +204,8 @@ mod tests {
     #[test]
     fn continuing_after_any_prefix_gives_the_same_tail() {
         let script = "It costs 5 € – EN END more".as_bytes();
-        for sampling in [greedy(&["END"], 90), greedy(&[], 90), greedy(&["zzz", "€ –"], 90), greedy(&["more!"], 9)] {
+        for sampling in [greedy(&["END"], 90), greedy(&[], 90), greedy(&["zzz", "€ –"], 90), greedy(&["more!"], 9)]
+        {
             let (whole, ending) = play(&sampling, &[], script);
             for cut in 0..=whole.len() {
                 let (tail, same_ending) = play(&sampling, &script[..cut], &script[cut..]);

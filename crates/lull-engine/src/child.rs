@@ -46,7 +46,9 @@ impl Trouble {
         let seconds = bound.as_secs_f32();
         Self::Kill(Fault::new(
             Code::WorkerHung,
-            format!("the worker gave no sign for {seconds:.1} s while {doing} and was killed; a fresh one can be started"),
+            format!(
+                "the worker gave no sign for {seconds:.1} s while {doing} and was killed; a fresh one can be started"
+            ),
         ))
     }
 }
@@ -323,8 +325,7 @@ impl LastWords {
 }
 
 fn keep(lines: &Mutex<VecDeque<String>>, line: &[u8]) {
-    let line: String =
-        String::from_utf8_lossy(line).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = String::from_utf8_lossy(line).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.starts_with(guard::SAYS) || line.starts_with(OUT_OF_MEMORY) {
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == WORDS_MAX {

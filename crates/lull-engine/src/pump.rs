@@ -43,12 +43,7 @@ pub(crate) struct Pump {
 const PREFILL_SLACK: u32 = 10;
 
 impl Pump {
-    pub(crate) const fn new(
-        child: Child,
-        info: WorkerInfo,
-        limits: Limits,
-        inbox: mpsc::Receiver<Command>,
-    ) -> Self {
+    pub(crate) const fn new(child: Child, info: WorkerInfo, limits: Limits, inbox: mpsc::Receiver<Command>) -> Self {
         Self { child, info, limits, inbox, last_job: 0, prefill_per_token: None }
     }
 
@@ -94,12 +89,8 @@ impl Pump {
         }
         self.last_job += 1;
         let watch = Watch::new(self.last_job, &request, &self.info);
-        let job = Job {
-            job: self.last_job,
-            messages: request.messages,
-            sampling: request.sampling,
-            prefix: request.prefix,
-        };
+        let job =
+            Job { job: self.last_job, messages: request.messages, sampling: request.sampling, prefix: request.prefix };
         match self.child.send(&ToWorker::Generate(Box::new(job)), self.limits.tokenize).await {
             // Too long for a frame: nothing was written, so the worker is well.
             Err(Trouble::Said(fault)) => {
@@ -279,8 +270,8 @@ impl Watch {
 
     fn check_done(&self, usage: Usage, tail: &str, prompt_tokens: u32) -> Result<(), String> {
         // A prefix may hold the end already, so that fewer tokens count than were given.
-        let counted = usage.completion_tokens == self.next
-            || (self.next == self.prefix && usage.completion_tokens < self.prefix);
+        let counted =
+            usage.completion_tokens == self.next || (self.next == self.prefix && usage.completion_tokens < self.prefix);
         if usage.prompt_tokens != prompt_tokens || !counted {
             return Err("an answer's end counts other tokens than came".into());
         }

@@ -155,11 +155,7 @@ fn check(sampling: &Sampling) -> Result<(), Fault> {
         ("stop strings", sampling.stop.len(), Sampling::STOPS_MAX),
         ("logprobs", sampling.logprobs.unwrap_or(0).into(), Sampling::LOGPROBS_MAX.into()),
         ("max_tokens", sampling.max_tokens as usize, Sampling::MAX_TOKENS_MAX as usize),
-        (
-            "bytes in a stop string",
-            sampling.stop.iter().map(String::len).max().unwrap_or(0),
-            Sampling::STOP_BYTES_MAX,
-        ),
+        ("bytes in a stop string", sampling.stop.iter().map(String::len).max().unwrap_or(0), Sampling::STOP_BYTES_MAX),
     ];
     match bounds.into_iter().find(|&(_, have, most)| have > most) {
         Some((name, have, most)) => {

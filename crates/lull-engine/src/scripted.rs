@@ -87,15 +87,7 @@ pub enum What {
 
 impl Default for Script {
     fn default() -> Self {
-        Self {
-            pace_us: 0,
-            prefill_us: 0,
-            load_us: 0,
-            context: 4096,
-            length: 64,
-            answer: None,
-            mishap: None,
-        }
+        Self { pace_us: 0, prefill_us: 0, load_us: 0, context: 4096, length: 64, answer: None, mishap: None }
     }
 }
 

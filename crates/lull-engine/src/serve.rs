@@ -14,7 +14,9 @@ use lull_wire::frame;
 
 use crate::{
     Answer, Ending, Engine, Load, Next, Steps, guard,
-    protocol::{self, FROM_WORKER_BYTES_MAX, FromWorker, Job, REASON_BYTES_MAX, TO_WORKER_BYTES_MAX, ToWorker, VERSION},
+    protocol::{
+        self, FROM_WORKER_BYTES_MAX, FromWorker, Job, REASON_BYTES_MAX, TO_WORKER_BYTES_MAX, ToWorker, VERSION,
+    },
 };
 
 /// Serves one model until the node closes the pipe or says so; then the process exits.

@@ -1,5 +1,7 @@
 //! Model folders that are broken, each in its own way: a clear sentence, no crash, no process left.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::{fs, path::Path};
@@ -92,17 +94,17 @@ const OF_GGUF: &[Case] = &[
 
 const OF_SAFETENSORS: &[Case] = &[
     ("no config", |f| remove(f, "config.json"), "config.json: the file is missing"),
-    (
-        "no architecture",
-        |f| edit_json(f, "config.json", |c| c["architectures"] = json!([])),
-        "names no architecture",
-    ),
+    ("no architecture", |f| edit_json(f, "config.json", |c| c["architectures"] = json!([])), "names no architecture"),
     (
         "an unknown architecture",
         |f| edit_json(f, "config.json", |c| c["architectures"] = json!(["NoSuchForCausalLM"])),
         "mistral.rs",
     ),
-    ("a setting left out", |f| edit_json(f, "config.json", |c| drop(c.as_object_mut().unwrap().remove("hidden_size"))), ""),
+    (
+        "a setting left out",
+        |f| edit_json(f, "config.json", |c| drop(c.as_object_mut().unwrap().remove("hidden_size"))),
+        "",
+    ),
     ("other sizes", |f| edit_json(f, "config.json", |c| c["intermediate_size"] = json!(96)), ""),
     ("an impossible head", |f| edit_json(f, "config.json", |c| c["num_attention_heads"] = json!(0)), ""),
     ("tensors cut off", |f| edit_bytes(f, TENSORS, |b| b.truncate(b.len() - 9)), "cut off"),

@@ -1,5 +1,7 @@
 //! Whatever bytes a node writes, a worker neither panics nor goes on: it exits and says why.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::{

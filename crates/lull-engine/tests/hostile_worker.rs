@@ -1,5 +1,7 @@
 //! Whatever bytes a worker writes, the node survives, says why, and kills it. One test, so that it can count processes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The real worker on mistral.rs, with the demo model.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::{collections::HashSet, path::Path, time::Instant};

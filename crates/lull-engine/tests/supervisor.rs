@@ -1,5 +1,7 @@
 //! A worker that dies, panics, hangs or eats memory costs one answer, is named with its reason, and is replaced.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::{

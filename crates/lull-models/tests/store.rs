@@ -6,7 +6,9 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -318,6 +320,74 @@ fn two_processes_add_at_once() {
     for name in ["left", "right", "shared"] {
         store.verify(name, &mut quiet()).unwrap();
     }
+}
+
+/// Not a test of its own: adds and removes until it is killed, and says so at every step.
+#[test]
+fn child_churns() {
+    let (Some(home), Some(models)) = (std::env::var_os("CHURN_HOME"), std::env::var_os("CHURN_MODELS")) else { return };
+    let step = |what: &str| eprintln!("{what}");
+    let store = Store::open(Path::new(&home)).unwrap();
+    loop {
+        store.add(Path::new(&models), Some("churned"), &mut |_| step("copying")).unwrap();
+        step("added");
+        // Broken on purpose, so that the next one replaces it.
+        fs::remove_file(store.get("churned").unwrap().folder.join("tokenizer.json")).unwrap();
+        step("broken");
+        store.add(Path::new(&models), Some("churned"), &mut |_| step("copying")).unwrap();
+        step("replaced");
+        store.remove("churned").unwrap();
+        step("removed");
+    }
+}
+
+#[test]
+fn a_store_whose_writer_is_killed_is_old_or_new() {
+    let place = Place::new();
+    let kept = place.store().add(&place.gguf(), Some("kept"), &mut quiet()).unwrap();
+    let mut seen = BTreeSet::new();
+    for kill_after in 1..=40 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_churns", "--nocapture"])
+            .env("CHURN_HOME", place.home.path())
+            .env("CHURN_MODELS", place.gguf())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let steps = BufReader::new(child.stderr.take().unwrap()).lines();
+        let last = steps.map(Result::unwrap).nth(kill_after).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        seen.insert(last);
+
+        let store = place.store();
+        assert_eq!(store.verify("kept", &mut quiet()).unwrap(), kept);
+        assert_eq!(fs::read_dir(place.inside("tmp")).unwrap().count(), 0);
+        assert_eq!(place.blobs(), 3, "no blob without a user");
+        match store.get("churned") {
+            Ok(_) => assert_eq!(store.verify("churned", &mut quiet()).unwrap().hash, kept.hash),
+            Err(fault) if fault.code == Code::ModelUnknown => {}
+            Err(fault) => assert!(fault.message.contains("tokenizer.json"), "only what the child broke: {fault}"),
+        }
+    }
+    assert!(seen.len() >= 4, "killed at different steps: {seen:?}");
+}
+
+#[test]
+fn the_demo_models_own_files_can_be_added_both_ways() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(demo.join(name), folder.path().join(name)).unwrap();
+    }
+    let place = Place::new();
+    let store = place.store();
+    let whole = store.add(folder.path(), Some("whole"), &mut quiet()).unwrap();
+    let small = store.add(&demo.join("lull-demo.Q8_0.gguf"), Some("small"), &mut quiet()).unwrap();
+    assert_eq!((whole.manifest.format, small.manifest.format), (Format::Safetensors, Format::Gguf));
+    assert_eq!(whole.manifest.context, small.manifest.context);
+    assert_eq!(store.ensure_demo().unwrap().hash, small.hash);
 }
 
 #[test]

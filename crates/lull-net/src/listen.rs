@@ -2,6 +2,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use lull_wire::{ALPN_ENROL, ALPN_NODE};
 use quinn::{EndpointConfig, VarInt, crypto::rustls::QuicServerConfig};
+use quinn_proto::HashedConnectionIdGenerator;
 use rustls::{RootCertStore, server::WebPkiClientVerifier};
 
 use crate::{Authority, IDLE_MAX, NetError, STREAM_WINDOW_BYTES, STREAMS_MAX};
@@ -42,9 +43,19 @@ pub fn listen(listener: &Listener, authority: &Authority) -> Result<quinn::Endpo
     config.transport_config(Arc::new(transport()));
     let bind = |source| NetError::Bind { address: listener.address, source };
     let socket = std::net::UdpSocket::bind(listener.address).map_err(bind)?;
-    let reset_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &listener.reset_key);
     let runtime = Arc::new(quinn::TokioRuntime);
-    quinn::Endpoint::new(EndpointConfig::new(Arc::new(reset_key)), Some(config), socket, runtime).map_err(bind)
+    quinn::Endpoint::new(endpoint_config(&listener.reset_key), Some(config), socket, runtime).map_err(bind)
+}
+
+/// A relay answers packets of connections it does not know with a reset, but only if it recognises their ids as its
+/// own: so the ids' key has to survive a restart as well.
+fn endpoint_config(secret: &[u8; 64]) -> EndpointConfig {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
+    let tag = ring::hmac::sign(&key, b"lull connection ids");
+    let id_key = tag.as_ref().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let mut config = EndpointConfig::new(Arc::new(key));
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
+    config
 }
 
 /// The bounds that both ends share.

@@ -102,7 +102,10 @@ impl Engine for Mistral {
             ids.remove(0);
         }
         if let Some(id) = ids.iter().find(|&&id| id as usize >= self.vocabulary.len()) {
-            return Err(Fault::new(Code::ModelBroken, format!("the tokeniser gave token {id}, which it does not have")));
+            return Err(Fault::new(
+                Code::ModelBroken,
+                format!("the tokeniser gave token {id}, which it does not have"),
+            ));
         }
         Ok(ids)
     }

@@ -19,16 +19,14 @@ type Built = (std::sync::Arc<tokio::sync::Mutex<dyn Pipeline>>, SchedulerConfig,
 /// Loads a model from its folder; never from a network.
 pub(crate) fn load(wanted: &Load) -> Result<Box<dyn Engine>, Fault> {
     let checked = check::folder(&wanted.model)?;
-    let broken = |error: anyhow::Error| {
-        Fault::new(Code::ModelBroken, format!("mistral.rs cannot load the model: {error:#}"))
-    };
+    let broken =
+        |error: anyhow::Error| Fault::new(Code::ModelBroken, format!("mistral.rs cannot load the model: {error:#}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Fault::new(Code::Internal, format!("no runtime for the engine: {error}")))?;
-    let (pipeline, scheduler, config) =
-        runtime.block_on(build(&wanted.model, &checked.format)).map_err(broken)?;
+    let (pipeline, scheduler, config) = runtime.block_on(build(&wanted.model, &checked.format)).map_err(broken)?;
     let (metadata, tokenizes) = {
         let pipeline = runtime.block_on(pipeline.lock());
         (pipeline.get_metadata(), pipeline.tokenizer().is_some())

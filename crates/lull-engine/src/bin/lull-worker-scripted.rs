@@ -21,9 +21,9 @@ impl io::Write for Shared {
 fn main() -> io::Result<()> {
     let pipe = guard::begin()?;
     let mut writer = Shared(Arc::new(pipe.writer));
-    if let Ok(script) = std::env::current_dir().and_then(|folder| {
-        lull_engine::scripted::Script::read(&folder).map_err(io::Error::other)
-    }) {
+    if let Ok(script) = std::env::current_dir()
+        .and_then(|folder| lull_engine::scripted::Script::read(&folder).map_err(io::Error::other))
+    {
         script.mishap(lull_engine::scripted::When::Start, &mut writer).map_err(io::Error::other)?;
     }
     let for_engine = writer.clone();

@@ -47,7 +47,10 @@ pub(super) fn check(folder: &Path, names: &[String]) -> Result<Tokens, Fault> {
     decoders(tokenizer.get("decoder").unwrap_or(&Value::Null), 0, &mut steps);
     let is = |step: &&Value, name: &str| step.get("type").and_then(Value::as_str) == Some(name);
     if !steps.iter().any(|step| is(step, "ByteLevel") || is(step, "ByteFallback")) {
-        return Err(broken(&path, "it decodes neither by bytes (ByteLevel) nor with a fallback to bytes (ByteFallback)"));
+        return Err(broken(
+            &path,
+            "it decodes neither by bytes (ByteLevel) nor with a fallback to bytes (ByteFallback)",
+        ));
     }
     let strips = |step: &&Value| {
         let starts = step.get("start").and_then(Value::as_u64).unwrap_or(0) > 0;
@@ -67,7 +70,8 @@ fn vocabulary<'a>(path: &Path, tokenizer: &'a Value) -> Result<(HashSet<&'a str>
         Some(Value::Object(vocab)) => {
             for (text, id) in vocab {
                 let id = id.as_u64().filter(|&id| id < TOKENS_MAX);
-                highest = highest.max(Some(id.ok_or_else(|| broken(path, "a token's id is not a number or too high"))?));
+                highest =
+                    highest.max(Some(id.ok_or_else(|| broken(path, "a token's id is not a number or too high"))?));
                 texts.insert(text.as_str());
             }
         }

@@ -20,10 +20,8 @@ pub(crate) fn mistral_program() -> PathBuf {
 
 /// The folder of the demo model.
 pub(crate) fn demo() -> PathBuf {
-    std::env::var_os("LULL_DEMO_DIR").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../lull-models/demo")),
-        PathBuf::from,
-    )
+    std::env::var_os("LULL_DEMO_DIR")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../lull-models/demo")), PathBuf::from)
 }
 
 pub(crate) fn spec(program: PathBuf, model: &Path, scratch: &Path) -> WorkerSpec {

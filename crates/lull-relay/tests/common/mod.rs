@@ -1,5 +1,12 @@
 //! Small, honest nodes that speak to a real relay over real QUIC on the loopback address.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests, each with its own part"
+)]
 
 use std::{path::Path, time::Duration};
 
@@ -231,9 +238,12 @@ impl Node {
     }
 
     pub async fn granted(&mut self) -> Signed<Grant> {
-        match self.next().await {
-            FromRelay::Granted { grant, .. } => grant,
-            other => panic!("no grant but {other:?}"),
+        loop {
+            match self.next().await {
+                FromRelay::Granted { grant, .. } => return grant,
+                FromRelay::Queued { .. } => {}
+                other => panic!("no grant but {other:?}"),
+            }
         }
     }
 
