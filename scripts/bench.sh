@@ -3,7 +3,7 @@
 run_bench() {
   local name="${1:-}"
   case "$name" in
-    engine) build_worker; if [[ " $* " != *" --quick "* ]] && [ "$(uname -m)" = x86_64 ]; then build_worker v3; build_worker base; fi ;;
+    engine) build_worker; if [[ " $* " != *" --quick "* ]] && [ "$(uname -m)" = x86_64 ]; then build_worker v3; build_worker baseline; fi ;;
     pool) build_worker ;;
     *) die "'$name' is no bench: engine, pool" ;;
   esac

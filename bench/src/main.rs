@@ -3,6 +3,7 @@
 
 mod engine;
 mod machine;
+mod pool;
 mod report;
 mod setup;
 mod stats;
@@ -25,11 +26,14 @@ struct Bench {
     run: fn(&Options) -> Result<Report>,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "engine",
-    about: "prefill and decode of our worker, beside llama.cpp and mistral.rs called directly",
-    run: engine::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "engine",
+        about: "prefill and decode of our worker, beside llama.cpp and mistral.rs called directly",
+        run: engine::run,
+    },
+    Bench { name: "pool", about: "what the pool adds to a worker alone, and what the relay spends", run: pool::run },
+];
 
 fn main() -> ExitCode {
     match measure() {

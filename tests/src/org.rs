@@ -17,7 +17,12 @@ pub struct Org {
     folder: TempDir,
     /// Where nodes reach the relay.
     pub public: SocketAddr,
+    /// What its processes log, as `LULL_LOG`.
+    pub log: &'static str,
 }
+
+/// What is logged unless a test asks for more: the relay's word on every job.
+const LOG: &str = "info,lull_relay=debug,quinn=warn";
 
 /// A running relay.
 #[derive(Debug)]
@@ -77,7 +82,7 @@ impl Org {
     /// When a command fails.
     pub fn create_at(name: &str, public: SocketAddr) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("lull-").tempdir()?;
-        let org = Self { programs: Programs::find()?, folder, public };
+        let org = Self { programs: Programs::find()?, folder, public, log: LOG };
         let dir = org.dir();
         let public = public.to_string();
         org.lull(&["relay", "init", &dir.to_string_lossy(), "--org", name, "--public", &public])?;
@@ -128,7 +133,11 @@ impl Org {
     /// When it does not come up.
     pub fn relay_at(&self, listen: SocketAddr) -> Result<Relay> {
         let mut command = self.programs.lull(&self.folder.path().join("nobody"));
-        command.args(["relay", "run"]).arg(self.dir()).args(["--listen", &listen.to_string()]);
+        command
+            .env("LULL_LOG", self.log)
+            .args(["relay", "run"])
+            .arg(self.dir())
+            .args(["--listen", &listen.to_string()]);
         let process = Process::start(command, &self.relay_log())?;
         let line = process.wait_for("Health and metrics: ")?;
         let admin = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).context("no admin address")?;
@@ -160,7 +169,7 @@ impl Org {
     /// When it does not come up.
     pub fn start(&self, enrolled: &Enrolled, role: NodeRole) -> Result<Node> {
         let mut command = self.programs.lull(&enrolled.home);
-        command.args(["node", "run", "--api", "127.0.0.1:0", "--threads", "1"]);
+        command.env("LULL_LOG", self.log).args(["node", "run", "--api", "127.0.0.1:0", "--threads", "1"]);
         if role == NodeRole::Dedicated {
             command.arg("--dedicated");
         }

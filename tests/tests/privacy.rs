@@ -12,7 +12,9 @@ const ROUNDS: usize = 5;
 async fn a_marker_in_prompts_is_nowhere_but_at_its_submitter_and_lender() -> Result<()> {
     let relay_port = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
     let wiretap = Wiretap::start(relay_port).await?;
-    let org = Org::create_at("Acme", wiretap.address)?;
+    let mut org = Org::create_at("Acme", wiretap.address)?;
+    // Every library at its most talkative: no level may hold content.
+    org.log = "trace";
     let relay = org.relay_at(relay_port)?;
     let asker = org.node("reed-who-asks", NodeRole::Submitter)?;
     // No lender yet: the question waits at its submitter, and the relay knows of the job.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use lull_types::{ChatRequest, Code, Fault, Request, Response};
+use lull_types::{ChatRequest, Code, Event, Fault, Request, Response};
 use lull_wire::{FrameError, frame};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -145,6 +145,10 @@ async fn announce<S: AsyncRead + AsyncWrite>(stream: S, api: &dyn NodeApi) -> Re
     let (mut read, mut write) = tokio::io::split(stream);
     let mut events = api.events();
     let sending = async {
+        // Whoever listens from now on looks once, and misses nothing in between.
+        for event in [Event::Status, Event::Models] {
+            frame::write(&mut write, &event, REPLY_BYTES_MAX).await?;
+        }
         loop {
             match events.recv().await {
                 Ok(event) => frame::write(&mut write, &event, REPLY_BYTES_MAX).await?,

@@ -117,7 +117,3 @@ pub(crate) fn check_claim(
     }
     Ok(grant)
 }
-
-#[cfg(test)]
-#[path = "trust_tests.rs"]
-mod tests;

@@ -55,6 +55,8 @@ pub(crate) struct Driver {
     /// The bytes that the model's name stands for: what the catalogue says, then what the first run used.
     models: Vec<ModelHash>,
     pinned: bool,
+    /// What an earlier run met that people must hear of: a later refusal must not hide it.
+    distrust: Option<Fault>,
 }
 
 /// A run for which there is no grant yet.
@@ -95,6 +97,7 @@ impl Driver {
             runs: BTreeMap::new(),
             models: Vec::new(),
             pinned: false,
+            distrust: None,
         }
     }
 
@@ -110,13 +113,30 @@ impl Driver {
                     None => return self.leave().await,
                 },
             };
-            if matches!(input, Input::CancelledByUser) {
-                self.say(FromNode::Cancel { job: self.job });
-            }
+            let input = self.notice(input);
             let outputs = machine.handle(self.now(), input);
             self.perform(outputs, &machine, &mut inputs).await;
         }
         tracing::debug!(job = %self.job, tokens = machine.usage().completion_tokens, "job over");
+    }
+
+    fn notice(&mut self, input: Input) -> Input {
+        match input {
+            Input::StreamEnded { fault, epoch } => {
+                if matches!(fault.code, Code::LenderUntrusted | Code::BadSeal) {
+                    self.distrust = Some(fault.clone());
+                }
+                Input::StreamEnded { fault, epoch }
+            }
+            Input::Refused { fault, epoch } => {
+                Input::Refused { fault: self.distrust.take().unwrap_or(fault), epoch }
+            }
+            Input::CancelledByUser => {
+                self.say(FromNode::Cancel { job: self.job });
+                input
+            }
+            Input::Queued { .. } | Input::Granted { .. } | Input::Frame { .. } | Input::Tick => input,
+        }
     }
 
     /// What happens next; `None` when the node stops.

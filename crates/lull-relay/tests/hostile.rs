@@ -130,11 +130,8 @@ impl Attacker {
     /// Sends bytes on the control stream, and expects a goodbye.
     async fn on_control(&mut self, greet: bool, name: &str, bytes: &[u8]) {
         self.tried += 1;
-        let mut node = if greet {
-            self.node().await
-        } else {
-            Node::dial(&self.relay, self.device.clone(), &self.identity).await
-        };
+        let mut node =
+            if greet { self.node().await } else { Node::dial(&self.relay, self.device.clone(), &self.identity).await };
         node.send.write_all(bytes).await.unwrap();
         let _ = node.send.finish();
         match node.next().await {
@@ -253,13 +250,12 @@ async fn well_formed_lies_lead_nowhere() {
     far.send.finish().unwrap();
     assert_eq!(soon(near.recv.read_to_end(10)).await.unwrap(), b"answer");
     assert!(lull_relay::admin::usage(org.dir()).unwrap().is_empty());
-    attacker.tried += 1;
-    broken_rules(&mut attacker).await;
+    broken_rules(&mut attacker, &Device::new(&org.token(&[], 1), "other")).await;
     still_serves(&mut submitter, &mut lender).await;
 }
 
 /// Messages that end the connection of whoever sends them.
-async fn broken_rules(attacker: &mut Attacker) {
+async fn broken_rules(attacker: &mut Attacker, other: &Device) {
     let device = attacker.device.clone();
     let mut many = offer("m", 1, 1.0);
     many.models = vec![many.models[0].clone(); 65];
@@ -289,8 +285,9 @@ async fn broken_rules(attacker: &mut Attacker) {
         ("Submit first", FromNode::Submit(submit("m"))),
         ("Cancel first", FromNode::Cancel { job }),
         ("a receipt first", receipt(device.node, &device.key)),
-        ("another's chain", Device { sealing: device.sealing.clone(), ..stranger(&device) }.hello()),
-        ("another's sealing key", Device { sealing: stranger(&device).sealing, ..device.clone() }.hello()),
+        ("another's chain", other.hello()),
+        ("another's sealing key", Device { sealing: other.sealing.clone(), ..device.clone() }.hello()),
+        ("a sealing key signed by nobody", Device { sealing: forged_sealing(&device), ..device.clone() }.hello()),
     ];
     for (name, message) in first {
         let bytes = frame::encode(&message, control::BYTES_MAX).unwrap();
@@ -298,12 +295,10 @@ async fn broken_rules(attacker: &mut Attacker) {
     }
 }
 
-/// Someone whose chain leads nowhere.
-fn stranger(like: &Device) -> Device {
-    let key = SecretKey::generate();
-    let node = lull_wire::identity::node_id(&key.public());
-    let sealing = SealingCertificate { node, key: [1; 32], created_s: now_s() };
-    Device { sealing: Signed::sign(&sealing, &key).unwrap(), key, node, ..like.clone() }
+/// The right node's name under another key's signature.
+fn forged_sealing(device: &Device) -> Signed<SealingCertificate> {
+    let sealing = SealingCertificate { node: device.node, key: [1; 32], created_s: now_s() };
+    Signed::sign(&sealing, &SecretKey::generate()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -366,7 +361,10 @@ async fn a_foreign_expired_or_unknown_certificate_gets_nowhere() {
         ("foreign", identity(&foreign, device.node, now, now + day)),
         ("expired", identity(&own, device.node, now - 2 * day, now - day)),
         ("not yet good", identity(&own, device.node, now + 2 * day, now + 3 * day)),
-        ("a relabelled one", TransportIdentity { certificate: good.certificate.clone(), ..identity(&own, device.node, now, now + day) }),
+        (
+            "a relabelled one",
+            TransportIdentity { certificate: good.certificate.clone(), ..identity(&own, device.node, now, now + day) },
+        ),
     ];
     for (name, identity) in cases {
         let Ok(connection) = soon(lull_net::connect(&org.address(), device.ca_sha256, Some(&identity))).await else {

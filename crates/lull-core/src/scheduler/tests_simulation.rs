@@ -307,3 +307,49 @@ fn a_greedy_team_gets_no_more_than_its_share() {
     }
     assert!(served.values().all(|tokens| *tokens > 20_000), "{served:?}");
 }
+
+/// `cargo test -p lull-core --release -- --ignored --nocapture decisions`
+#[test]
+#[ignore = "a measurement: 100,000 nodes"]
+#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+fn decisions_are_timed() {
+    const NODES: u32 = 100_000;
+    const JOBS: u32 = 200_000;
+    let name = |n: u32| {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        id
+    };
+    let mut dice = Dice(7);
+    let mut scheduler = Scheduler::new(1, ["m".to_owned()]);
+    let now = Millis(0);
+    for n in 0..NODES {
+        let _ = scheduler.handle(now, Input::NodeUp { node: NodeId(name(n)), groups: vec![format!("g{}", n % 100)] });
+        let tps = 5.0 + dice.roll(200) as f32;
+        let _ = scheduler.handle(now, Input::Offer { node: NodeId(name(n)), offer: offer("m", 2, Some(tps)) });
+    }
+    let mut times = Vec::with_capacity(JOBS as usize);
+    let mut running = std::collections::VecDeque::new();
+    for n in 0..JOBS {
+        let mut submit = submit(1, 1, "m");
+        submit.job = JobId(name(n));
+        let submitter = NodeId(name(dice.roll(u64::from(NODES)) as u32));
+        let start = std::time::Instant::now();
+        let out = scheduler.handle(now, Input::Submit { submitter, submit });
+        times.push(start.elapsed().as_nanos() as u64);
+        let lender = reserved(&out).unwrap();
+        let (job, epoch) = (JobId(name(n)), Epoch(1));
+        let _ = scheduler.handle(now, Input::Accepted { node: lender, job, epoch, nonce: [0; 16] });
+        scheduler.open(now, submitter, job, epoch).unwrap();
+        running.push_back(job);
+        if running.len() > 50_000 {
+            let job = running.pop_front().unwrap();
+            let _ = scheduler.handle(now, Input::Finished { job, epoch, lender_lost: false });
+        }
+    }
+    times.sort_unstable();
+    let sum: u64 = times.iter().sum();
+    let per_s = u64::from(JOBS) * 1_000_000_000 / sum;
+    let at = |part: usize| times[times.len() * part / 1_000];
+    println!("{per_s} decisions/s; p50 {} ns, p99 {} ns, p99.9 {} ns", at(500), at(990), at(999));
+}

@@ -1,8 +1,10 @@
 //! The node as a whole, with real sockets and real worker processes.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
 mod asking;
 mod claims;
 mod door;
 mod evil;
 mod joining;
+mod logs;
 mod support;

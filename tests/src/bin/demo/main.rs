@@ -17,7 +17,7 @@ struct Args {
     /// Leave it running, and print base URL and key for any OpenAI client
     #[arg(long)]
     serve: bool,
-    /// With --serve: run a program against it (BASE_URL, API_KEY and MODEL in its environment), then end
+    /// With --serve: run a program against it (BASE_URL, KEY and MODEL in its environment), then end
     #[arg(long, num_args = 1.., allow_hyphen_values = true, requires = "serve")]
     then: Vec<String>,
 }
@@ -112,7 +112,7 @@ async fn serve(then: &[String]) -> Result<()> {
         return Ok(());
     };
     let mut command = Command::new(program);
-    command.args(args).env("BASE_URL", &pool.asker.api).env("API_KEY", &key).env("MODEL", "lull-demo");
+    command.args(args).env("BASE_URL", &pool.asker.api).env("KEY", &key).env("MODEL", "lull-demo");
     let status = tokio::task::spawn_blocking(move || command.status()).await?.context("the program cannot be run")?;
     if !status.success() {
         bail!("the program failed: {status}");

@@ -1,0 +1,182 @@
+//! The relay as a process of its own: killed, restarted, and weighed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{Device, Node, now_s, offer, running, soon};
+use lull_net::TransportIdentity;
+use lull_relay::{Relay, RelayOptions, admin, init};
+use lull_wire::{control::FromNode, job::Side};
+
+const DIR: &str = "LULL_TEST_RELAY_DIR";
+const LISTEN: &str = "LULL_TEST_RELAY_LISTEN";
+
+/// Not a test: what the child process does. Without the environment that a test gives it, it does nothing.
+#[test]
+#[ignore = "the child process of the other tests"]
+fn relay_process() {
+    let (Ok(dir), Ok(listen)) = (std::env::var(DIR), std::env::var(LISTEN)) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let options = RelayOptions { listen: listen.parse().unwrap(), admin: None };
+        let relay = Relay::start(Path::new(&dir), options).await.unwrap();
+        println!("\nlistening {}", relay.addr());
+        relay.join().await;
+    });
+}
+
+struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Process {
+    fn start(dir: &Path, listen: SocketAddr) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "relay_process", "--nocapture", "--test-threads=1"])
+            .env(DIR, dir)
+            .env(LISTEN, listen.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut found = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("listening ")?.parse().ok());
+        let address = found.next().expect("the child process says where it listens");
+        // Keep reading, or its next line would end it.
+        std::thread::spawn(move || found.count());
+        Self { child, address }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Memory that is really there, in KiB.
+    #[cfg(target_os = "linux")]
+    fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Connects again and again until it works, as a node does.
+async fn come_back(relay: &str, device: &Device, identity: &TransportIdentity) -> Node {
+    loop {
+        let tried = tokio::time::timeout(
+            Duration::from_millis(500),
+            lull_net::connect(relay, device.ca_sha256, Some(identity)),
+        );
+        if let Ok(Ok(connection)) = tried.await {
+            let (send, recv) = connection.open_bi().await.unwrap();
+            let mut node = Node { device: device.clone(), connection, send, recv };
+            node.say(&device.hello()).await;
+            if node.hear().await.is_some() {
+                return node;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_relay_has_every_node_back_within_five_seconds_and_its_ledger_whole() {
+    const NODES: usize = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_owned();
+    init(&dir, "Example", "127.0.0.1:5855").unwrap();
+    let relay = Process::start(&dir, ([127, 0, 0, 1], 0).into());
+    let address = relay.address;
+    let text = address.to_string();
+    let token = admin::token_create(&dir, &[], u32::try_from(NODES).unwrap(), 3_600).unwrap();
+    let mut nodes = Vec::new();
+    for n in 0..NODES {
+        let device = Device::new(&token, &format!("n{n}"));
+        let identity = Arc::new(device.enrol(&text).await.unwrap());
+        nodes.push((Node::connect(&text, device, &identity).await, identity));
+    }
+    let [(submitter, _), (lender, _), ..] = nodes.as_mut_slice() else { unreachable!() };
+    lender.say(&FromNode::Offer(offer("m", 2, 20.0))).await;
+    submitter.sees("m").await;
+    let (_near, _far, job) = running(submitter, lender).await;
+    lender.say(&lender.device.receipt(job, Side::Lender, 30)).await;
+    let books = soon(async {
+        loop {
+            let rows = admin::usage(&dir).unwrap();
+            if rows.len() == 2 {
+                return rows;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+
+    relay.kill();
+    let start = Instant::now();
+    let relay = Process::start(&dir, address);
+    let back = nodes.into_iter().map(|(node, identity)| {
+        let text = text.clone();
+        tokio::spawn(async move {
+            node.connection.closed().await;
+            come_back(&text, &node.device, &identity).await
+        })
+    });
+    let back = soon(futures::future::join_all(back)).await;
+    let took = start.elapsed();
+    assert!(back.iter().all(Result::is_ok));
+    println!("{NODES} nodes back after {took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(admin::usage(&dir).unwrap(), books);
+    assert_eq!(admin::nodes(&dir).unwrap().iter().filter(|node| node.connected == Some(true)).count(), NODES);
+    drop(relay);
+}
+
+/// `cargo test -p lull-relay --release --test process -- --ignored --nocapture idle`
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: 1,000 connections"]
+async fn idle_connections_are_weighed() {
+    const NODES: u32 = 1_000;
+    let folder = tempfile::tempdir().unwrap();
+    init(folder.path(), "Example", "127.0.0.1:5855").unwrap();
+    let relay = Process::start(folder.path(), ([127, 0, 0, 1], 0).into());
+    let text = relay.address.to_string();
+    let token = admin::token_create(folder.path(), &[], NODES + 1, 3_600).unwrap();
+    let mut nodes = Vec::new();
+    let mut before = 0;
+    let start = Instant::now();
+    for n in 0..=NODES {
+        let device = Device::new(&token, &format!("n{n}"));
+        let identity = device.enrol(&text).await.unwrap();
+        nodes.push(Node::connect(&text, device, &identity).await);
+        if n == 0 {
+            before = relay.resident_kib();
+        }
+    }
+    println!("{NODES} enrolled and connected one after the other in {:?}", start.elapsed());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = relay.resident_kib();
+    println!(
+        "{} KiB before, {after} KiB after: {:.1} KiB per idle node",
+        before,
+        (after - before) as f64 / f64::from(NODES)
+    );
+    assert!(nodes.iter().all(|node| node.connection.close_reason().is_none()) && now_s() > 0);
+}
