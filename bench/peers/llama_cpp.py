@@ -9,7 +9,8 @@ import json
 import sys
 import time
 
-from llama_cpp import Llama
+sys.path.pop(0)  # This folder: this file has the name of the module that it needs.
+from llama_cpp import Llama  # noqa: E402
 
 
 def main():

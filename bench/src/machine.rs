@@ -29,6 +29,11 @@ pub(crate) fn commit() -> String {
     commit.trim().to_owned() + if differs { "+" } else { "" }
 }
 
+/// What else the machine does: its load average over the last minute.
+pub(crate) fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
 /// How fast all cores together read memory, in bytes per second: the best of a few passes over 1 GiB.
 pub(crate) fn memory_bandwidth() -> f64 {
     const PASSES: usize = 5;

@@ -27,8 +27,8 @@ pub(crate) struct WorkerBuild {
 }
 
 pub(crate) const V3: WorkerBuild =
-    WorkerBuild { engine: "worker-v3", target: "worker-v3", flags: "-C target-cpu=x86-64-v3" };
-pub(crate) const BASELINE: WorkerBuild = WorkerBuild { engine: "worker-baseline", target: "worker-base", flags: "" };
+    WorkerBuild { engine: "worker-v3", target: "worker-v3", flags: "-Ctarget-cpu=x86-64-v3" };
+pub(crate) const BASELINE: WorkerBuild = WorkerBuild { engine: "worker-baseline", target: "worker-baseline", flags: "" };
 
 impl WorkerBuild {
     /// Whether it is there already, so that building it takes seconds.
@@ -59,8 +59,15 @@ impl WorkerBuild {
             .args(["build", "--release", "--locked"])
             .args(what)
             .current_dir(sources().join("crates/lull-worker-mistral"))
-            .env("CARGO_TARGET_DIR", cache()?.join(self.target))
-            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+            .env("CARGO_TARGET_DIR", cache()?.join(self.target));
+        // What cargo tells this program of itself would make ring's build script, and all above it, build anew.
+        for (name, _) in env::vars_os() {
+            let told =
+                ["CARGO_MANIFEST", "CARGO_PKG_", "CARGO_ENCODED_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY"];
+            if told.iter().any(|told| name.to_string_lossy().starts_with(told)) {
+                command.env_remove(name);
+            }
+        }
         if self.flags.is_empty() {
             command.env_remove("RUSTFLAGS");
         } else {

@@ -27,6 +27,9 @@ const CONTEXT: u32 = 512;
 const ROUNDS: usize = 5;
 const ROUNDS_QUICK: usize = 2;
 
+/// Above this load average before the start, numbers say little.
+const LOAD_MAX: f64 = 0.7;
+
 /// Who is measured: a name, and something that runs.
 type Contender = (&'static str, Box<dyn Run>);
 
@@ -36,6 +39,12 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     let builds = builds(options, &mut report)?;
     let direct = V3.make_direct()?;
     let python = setup::python_with(LLAMA_PACKAGE, "llama_cpp")?;
+    if let Some(load) = machine::load().filter(|&load| load > LOAD_MAX) {
+        report.notes.push(format!(
+            "the machine was busy with other work (load {load:.1}): llama.cpp's threads, which wait for each other at \
+             every layer, lose most by that; measure again when it is idle"
+        ));
+    }
     let bandwidth = machine::memory_bandwidth();
     report.notes.push(format!(
         "{threads} threads, prompt {PROMPT} tokens, answer {ANSWER}; random weights in the shape of a 1.1B Llama; the \

@@ -10,7 +10,7 @@ use lull_types::{ChatEvent, ChatRequest, Label, Message, Role, Sampling};
 
 use super::{
     quantile,
-    relay::{MODEL, Pool},
+    relay::{FRAMES, MODEL, Pool},
     row,
 };
 use crate::{
@@ -92,12 +92,15 @@ pub(crate) async fn measure(options: &Options, echo_us: f64, report: &mut Report
     pooled(&asker).await?;
     alone(&worker).await?;
     let (mut through, mut direct) = (Vec::new(), Vec::new());
+    let (cpu, frames) = (pool.cpu_s()?, pool.counter(FRAMES)?);
     for round in 0..rounds {
         through.push(pooled(&asker).await?);
         direct.push(alone(&worker).await?);
         eprint!("\rlatency: round {} of {rounds}   ", round + 1);
     }
     eprintln!();
+    let (cpu, frames) = (pool.cpu_s()? - cpu, pool.counter(FRAMES)? - frames);
+    report.rows.push(row("cpu_us_per_frame_paced", cpu * 1e6 / frames, "us"));
     // From submit to the first token a job crosses the loopback eight times: submit, reserve, accept, grant, and the
     // stream's two hops each way.
     let hops_ms = echo_us * 4.0 / 1e3;

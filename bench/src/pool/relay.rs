@@ -8,8 +8,8 @@ use lull_wire::Token;
 
 /// The model's name in the pool.
 pub(crate) const MODEL: &str = "scripted";
-/// Clock ticks per second in `/proc/PID/stat` (Linux has fixed it at 100 for programs).
-const TICKS: f64 = 100.0;
+/// The relay's count of sealed frames.
+pub(crate) const FRAMES: &str = "lull_relay_splice_frames_total";
 
 /// A relay in a process of its own, and nodes in this one.
 pub(crate) struct Pool {
@@ -64,13 +64,15 @@ impl Pool {
         self.org.programs.bin.join("lull-worker-scripted")
     }
 
-    /// CPU time that the relay has spent, in seconds.
+    /// CPU time that the relay's threads have spent, in seconds (Linux, exact to nanoseconds).
     pub(crate) fn cpu_s(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.relay.process.pid()))?;
-        // The program's name may hold spaces: count from its closing parenthesis. utime and stime are fields 14, 15.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).context("no CPU time");
-        Ok((ticks(11)? + ticks(12)?) / TICKS)
+        let mut spent_ns = 0.0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.relay.process.pid()))? {
+            // A thread may end while this looks.
+            let schedstat = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+            spent_ns += schedstat.split_whitespace().next().and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+        }
+        Ok(spent_ns / 1e9)
     }
 
     /// Memory of the relay that is really there, in bytes.

@@ -145,3 +145,30 @@ pub fn read<T: DeserializeOwned>(reader: &mut impl Read, limit: usize) -> Result
     }
     frame::decode(&body).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_frame_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = frame::decode::<FromWorker>(&bytes);
+            let _ = frame::decode::<ToWorker>(&bytes);
+            let _ = read::<ToWorker>(&mut bytes.as_slice(), 200);
+        }
+    }
+
+    #[test]
+    fn frames_come_one_by_one_and_the_end_is_clean() {
+        let bytes = [ToWorker::Exit, ToWorker::Cancel { job: 7 }].map(|m| frame::encode(&m, 100).unwrap()).concat();
+        let mut reader = bytes.as_slice();
+        assert_eq!(read(&mut reader, 100).unwrap(), Some(ToWorker::Exit));
+        assert_eq!(read(&mut reader, 100).unwrap(), Some(ToWorker::Cancel { job: 7 }));
+        assert!(read::<ToWorker>(&mut reader, 100).unwrap().is_none());
+        assert!(matches!(read::<ToWorker>(&mut &bytes[..3], 100), Err(FrameError::Truncated)));
+        assert!(matches!(read::<ToWorker>(&mut [0xff; 9].as_slice(), 100), Err(FrameError::TooLong { .. })));
+    }
+}

@@ -88,13 +88,20 @@ impl Sampler {
             let least = most + f64::from(self.sampling.min_p).ln();
             left.retain(|&id| value(id) >= least || value(id) == most);
         }
-        // Whatever the noise, what lies further below cannot win.
-        left.retain(|&id| value(id) >= most - NOISE_SPAN);
-        let noisy = |id: u32| value(id) + noise(self.sampling.seed, position, id);
-        let better = |best: (u32, f64), next: (u32, f64)| {
-            if next.1 > best.1 || (next.1 == best.1 && next.0 < best.0) { next } else { best }
-        };
-        left.into_iter().map(|id| (id, noisy(id))).reduce(better).map(|(id, _)| id)
+        let seed = self.sampling.seed;
+        let mut best: Option<(u32, f64)> = None;
+        for id in left {
+            let (value, noise) = (value(id), Noise::of(seed, position, id));
+            // Most cannot win, and need no logarithm to know it.
+            if best.is_some_and(|(_, most)| value + noise.at_most() < most) {
+                continue;
+            }
+            let sum = value + noise.gumbel();
+            if best.is_none_or(|(other, most)| sum > most || (sum == most && id < other)) {
+                best = Some((id, sum));
+            }
+        }
+        best.map(|(id, _)| id)
     }
 
     /// Logits with penalties, bias and temperature; NaN becomes impossible.
@@ -132,9 +139,6 @@ impl Penalises for Sampling {
 
 /// What is reported for the impossible, so that it is a number in JSON too.
 const LOGPROB_MIN: f64 = -9999.0;
-
-/// Gumbel noise lies between -ln(54 ln 2) and 54 ln 2 for uniform numbers of 53 bits.
-const NOISE_SPAN: f64 = 42.0;
 
 fn check(sampling: &Sampling) -> Result<(), Fault> {
     let within = |name: &str, value: f32, least: f32, most: f32| {
@@ -212,10 +216,29 @@ fn nucleus(ids: Vec<u32>, share: f64, weight: impl Fn(u32) -> f64) -> Vec<u32> {
     sorted
 }
 
-fn noise(seed: u64, position: u32, id: u32) -> f64 {
-    let bits = mix(mix(seed ^ 0x4c75_6c6c_5361_6d70) ^ (u64::from(position) << 32 | u64::from(id)));
-    let uniform = ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-    -(-uniform.ln()).ln()
+/// A token's random number at a place: 53 bits.
+#[derive(Debug, Clone, Copy)]
+struct Noise(u64);
+
+impl Noise {
+    const BITS: u32 = 53;
+
+    const fn of(seed: u64, position: u32, id: u32) -> Self {
+        let place = (position as u64) << 32 | id as u64;
+        Self(mix(mix(seed ^ 0x4c75_6c6c_5361_6d70) ^ place) >> (u64::BITS - Self::BITS))
+    }
+
+    fn gumbel(self) -> f64 {
+        let uniform = (self.0 as f64 + 0.5) / (1_u64 << Self::BITS) as f64;
+        -(-uniform.ln()).ln()
+    }
+
+    /// No less than [`Noise::gumbel`]: with `u` as the uniform number, that is at most -ln(1 - u).
+    fn at_most(self) -> f64 {
+        let complement = (1 << Self::BITS) - 1 - self.0;
+        let zeros = complement.leading_zeros() - (u64::BITS - Self::BITS);
+        f64::from(zeros + 1) * std::f64::consts::LN_2 + 1e-9
+    }
 }
 
 /// SplitMix64's finaliser: every bit of the result depends on every bit of `x`.

@@ -1,7 +1,7 @@
 use lull_types::{Code, Sampling};
 use proptest::prelude::*;
 
-use super::{Sampler, log_sum_exp};
+use super::{Noise, Sampler, log_sum_exp};
 
 fn pick(sampling: &Sampling, logits: &[f32], position: u32) -> u32 {
     Sampler::new(sampling, &[], &[]).unwrap().choose(logits, position).unwrap().id
@@ -143,6 +143,22 @@ proptest! {
             }
             Err(_) => prop_assert!(!possible),
         }
+    }
+
+    #[test]
+    fn the_bound_on_noise_is_one(seed in any::<u64>(), position in any::<u32>(), high in 0_u64..1 << 20) {
+        for noise in (0..200).map(|id| Noise::of(seed, position, id)).chain([Noise((1 << 53) - 1 - high), Noise(high)]) {
+            prop_assert!(noise.gumbel() <= noise.at_most());
+        }
+    }
+
+    #[test]
+    fn skipping_what_cannot_win_changes_nothing(
+        logits in proptest::collection::vec(-12.0_f32..12.0, 1..300), seed in any::<u64>(), position in any::<u32>(),
+    ) {
+        let sum = |id: u32| f64::from(logits[id as usize]) + Noise::of(seed, position, id).gumbel();
+        let expected = (0..logits.len() as u32).max_by(|a, b| sum(*a).total_cmp(&sum(*b)).then(b.cmp(a)));
+        prop_assert_eq!(Some(pick(&Sampling { seed, ..Sampling::default() }, &logits, position)), expected);
     }
 
     #[test]

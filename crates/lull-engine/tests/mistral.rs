@@ -225,3 +225,12 @@ async fn conversations_of_any_shape_are_answered_or_refused() {
     assert_eq!(beyond.code, Code::BadRequest);
     assert!(!answer(&worker, asked("What is Lull?", greedy(5), &[])).await.unwrap().tokens.is_empty());
 }
+
+#[tokio::test]
+async fn too_little_memory_is_named() {
+    let scratch = tempfile::tempdir().unwrap();
+    for mib in [1, 4, 8, 16, 24] {
+        let fault = Worker::spawn(WorkerSpec { memory_max: Some(mib << 20), ..demo_spec(scratch.path()) }).await;
+        println!("{mib} MiB: {:?}", fault.as_ref().err());
+    }
+}

@@ -7,13 +7,14 @@ use lull_seal::{AnswerOpener, EphemeralKey};
 use lull_types::{ChatRequest, Code, Epoch, Fault};
 use lull_wire::{
     FrameError, Signed, frame,
-    job::{
-        ANSWER_BYTES_MAX, AnswerBody, GRANT_OPEN_S, Grant, HEADER_BYTES_MAX, JobHeader, Question, StreamEnd,
-    },
+    job::{ANSWER_BYTES_MAX, AnswerBody, GRANT_OPEN_S, Grant, HEADER_BYTES_MAX, JobHeader, Question, StreamEnd},
 };
 use quinn::{Connection, ReadError, RecvStream, SendStream, VarInt};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
+
+/// What a run heard.
+pub(crate) type Heard = (Epoch, Input);
 
 /// How long opening the stream may take: the grant lasts no longer.
 const OPEN_MAX: Duration = Duration::from_secs(GRANT_OPEN_S);
@@ -33,7 +34,7 @@ pub(crate) struct Attempt {
 }
 
 /// Runs it, until it ends or `let_go` says that it does not matter any more.
-pub(crate) async fn run(attempt: Attempt, frames: mpsc::Sender<(Epoch, Input)>, let_go: CancellationToken) {
+pub(crate) async fn run(attempt: Attempt, frames: mpsc::Sender<Heard>, let_go: CancellationToken) {
     let epoch = attempt.epoch;
     let ended = tokio::select! {
         () = let_go.cancelled() => return,
@@ -75,7 +76,7 @@ async fn open(attempt: Attempt) -> Result<Opened, Fault> {
 async fn converse(
     opened: Opened,
     epoch: Epoch,
-    frames: &mpsc::Sender<(Epoch, Input)>,
+    frames: &mpsc::Sender<Heard>,
     let_go: &CancellationToken,
 ) -> Result<(), Fault> {
     let Opened { mut send, mut receive, question, opener } = opened;
@@ -115,7 +116,7 @@ async fn hear(
     receive: &mut RecvStream,
     mut opener: AnswerOpener,
     epoch: Epoch,
-    frames: &mpsc::Sender<(Epoch, Input)>,
+    frames: &mpsc::Sender<Heard>,
 ) -> Result<(), Fault> {
     loop {
         let body = frame::read_bytes(receive, ANSWER_BYTES_MAX).await.map_err(|error| broken(&error))?;
@@ -143,11 +144,16 @@ async fn hear(
 
 fn broken(error: &FrameError) -> Fault {
     let FrameError::Io(io) = error else {
-        return Fault::new(Code::BadFrame, format!("the answer's stream is not what it should be ({error}); ask again"));
+        return Fault::new(
+            Code::BadFrame,
+            format!("the answer's stream is not what it should be ({error}); ask again"),
+        );
     };
     match io.get_ref().and_then(|inner| inner.downcast_ref::<ReadError>()) {
         Some(ReadError::Reset(code)) => match StreamEnd::of(code.into_inner()) {
-            StreamEnd::Refused => Fault::new(Code::LenderRefused, "the lender or the relay refused the grant; ask again"),
+            StreamEnd::Refused => {
+                Fault::new(Code::LenderRefused, "the lender or the relay refused the grant; ask again")
+            }
             StreamEnd::Draining => Fault::new(Code::RelayDraining, "the relay is shutting down; ask again in a moment"),
             StreamEnd::Cancelled | StreamEnd::LenderLost => lost(&"its machine went away"),
         },

@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lull_types::{Code, Epoch, Fault, JobId, ModelHash, NodeId};
-use lull_wire::{PublicKey, Signed, control::Reserve, job::{GRANT_OPEN_S, Grant}};
+use lull_wire::{
+    PublicKey, Signed,
+    control::Reserve,
+    job::{GRANT_OPEN_S, Grant},
+};
 use tokio::time::Instant;
 
 use crate::trust::{self, Accepted};

@@ -73,7 +73,8 @@ async fn a_grant_counts_once_and_only_for_what_was_accepted() {
     let sign = |grant: &Grant| Signed::sign(grant, &relay).unwrap();
     let mut bookings = Bookings::new(2);
     bookings.book(Instant::now(), reserve(1, 10), NONCE).unwrap();
-    let claim = |bookings: &mut Bookings, grant: &Grant, now_s| bookings.claim(&sign(grant), &relay.public(), ME, now_s);
+    let claim =
+        |bookings: &mut Bookings, grant: &Grant, now_s| bookings.claim(&sign(grant), &relay.public(), ME, now_s);
     let code = |claimed: Result<Claimed, Fault>| claimed.unwrap_err().code;
     assert_eq!(code(claim(&mut bookings, &grant(2, 10), 0)), Code::Forbidden, "another job");
     assert_eq!(code(claim(&mut bookings, &grant(1, 11), 0)), Code::Forbidden, "another model");

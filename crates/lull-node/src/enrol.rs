@@ -53,7 +53,8 @@ pub async fn enroll(home: &Path, token: &Token, name: Option<String>, force: boo
     }
     let name = name.unwrap_or_else(machine_name);
     if !identity::name_fits(&name) {
-        let text = format!("a machine's name has 1 to {NAME_BYTES_MAX} bytes and no control characters; choose another");
+        let text =
+            format!("a machine's name has 1 to {NAME_BYTES_MAX} bytes and no control characters; choose another");
         return Err(Fault::new(Code::BadRequest, text));
     }
     let key = SecretKey::generate();
@@ -86,7 +87,8 @@ pub(crate) async fn renew(home: &Home, identity: Identity) -> Result<(Identity, 
 }
 
 fn certify(token: &Token, key: &SecretKey, name: &str) -> Result<DeviceChain, Fault> {
-    let bad = |why: String| Fault::new(Code::BadSeal, format!("this token does not hold ({why}); ask IT for a new one"));
+    let bad =
+        |why: String| Fault::new(Code::BadSeal, format!("this token does not hold ({why}); ask IT for a new one"));
     let invitation = token.invitation.open(&token.root).map_err(|error| bad(error.to_string()))?;
     let now = now_s();
     if now > invitation.not_after_s {

@@ -5,7 +5,10 @@ use lull_types::{Code, Fault};
 
 /// A file that could not be read or written.
 pub(crate) fn storage(what: &str, path: &Path, error: &io::Error) -> Fault {
-    Fault::new(Code::Storage, format!("cannot {what} {}: {error}; check the disk and who may write there", path.display()))
+    Fault::new(
+        Code::Storage,
+        format!("cannot {what} {}: {error}; check the disk and who may write there", path.display()),
+    )
 }
 
 /// A file whose content is not what belongs there.

@@ -88,10 +88,13 @@ impl Home {
         let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = open.map_err(|error| storage("open", &path, &error))?;
         match file.try_lock() {
-            Ok(()) => Ok(HomeLock { _file: file }),
+            Ok(()) => Ok(HomeLock { file }),
             Err(TryLockError::WouldBlock) => Err(Fault::new(
                 Code::Busy,
-                format!("a node already runs in {}; stop it first, or give this one its own LULL_HOME", self.0.display()),
+                format!(
+                    "a node already runs in {}; stop it first, or give this one its own LULL_HOME",
+                    self.0.display()
+                ),
             )),
             Err(TryLockError::Error(error)) => Err(storage("lock", &path, &error)),
         }
@@ -101,7 +104,15 @@ impl Home {
 /// The right to be the one node of a [`Home`].
 #[derive(Debug)]
 pub struct HomeLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for HomeLock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a worker that is being started at this moment still holds a copy of the file.
+        // What cannot be unlocked is unlocked by the end of the process.
+        let _ = self.file.unlock();
+    }
 }
 
 /// The longest of the node's own small files, in bytes.

@@ -76,7 +76,8 @@ impl Identity {
         let path = home.node();
         let file = home::read(&path)?.ok_or_else(|| not_enrolled(home.path()))?;
         let file: NodeFile = serde_json::from_slice(&file).map_err(|_| damaged(&path, "it is not what Lull wrote"))?;
-        let documents: Documents = unpack(&file.documents).ok_or_else(|| damaged(&path, "its documents are cut off"))?;
+        let documents: Documents =
+            unpack(&file.documents).ok_or_else(|| damaged(&path, "its documents are cut off"))?;
         let key = load_key(&home.device_key())?;
         Self::new(key, documents.root, file.relay, documents.statement, documents.chain)
             .map_err(|why| damaged(&path, &why))

@@ -16,14 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    booking::Claimed,
-    fault::stopping,
-    lender,
-    shelf::LocalModel,
-    speed::Measured,
-    supervise::Order,
-};
+use crate::{booking::Claimed, fault::stopping, lender, shelf::LocalModel, speed::Measured, supervise::Order};
 
 /// The longest wait for a job's header.
 const HEADER_MAX: Duration = Duration::from_secs(10);

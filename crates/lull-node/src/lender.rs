@@ -121,12 +121,17 @@ pub(crate) struct Lender {
     broken: BTreeMap<ModelHash, Fault>,
     restarts: BTreeMap<usize, (Instant, ModelHash)>,
     offered: Option<Offer>,
-    connection: Option<usize>,
+    session: Option<u64>,
     lent: u64,
 }
 
 impl Lender {
-    pub(crate) fn new(setup: Setup, inbox: mpsc::Receiver<Command>, me: mpsc::WeakSender<Command>, view: watch::Sender<LenderView>) -> Self {
+    pub(crate) fn new(
+        setup: Setup,
+        inbox: mpsc::Receiver<Command>,
+        me: mpsc::WeakSender<Command>,
+        view: watch::Sender<LenderView>,
+    ) -> Self {
         let slots: Vec<Slot> = match &setup.plan {
             Ok(plan) => (0..setup.slots.into()).map(|slot| supervise::start(slot, plan.clone(), me.clone())).collect(),
             Err(_) => Vec::new(),
@@ -147,7 +152,7 @@ impl Lender {
             broken: BTreeMap::new(),
             restarts: BTreeMap::new(),
             offered: None,
-            connection: None,
+            session: None,
             lent: 0,
         }
     }
@@ -200,7 +205,9 @@ impl Lender {
         let lends = self.setup.plan.is_ok();
         self.shelf = Arc::new(Shelf::look(&self.setup.home, lends && self.setup.demo).await?);
         let demo = self.shelf.usable().find(|model| model.name == DEMO_NAME).cloned();
-        if let Some(demo) = demo.filter(|_| !self.slots.is_empty() && self.bookings.is_empty(0) && !self.bookings.is_held(0)) {
+        if let Some(demo) =
+            demo.filter(|_| !self.slots.is_empty() && self.bookings.is_empty(0) && !self.bookings.is_held(0))
+        {
             self.warm(0, demo);
         }
         self.offer();
@@ -273,7 +280,9 @@ impl Lender {
     fn job_over(&mut self, ended: Result<(task::Id, Option<Ended>), JoinError>) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let Some(run) = self.running.iter().find(|(_, (id, _))| *id == task).map(|(run, _)| *run) else { return };
-        let Some((_, Running { run: (job, epoch), slot, model, cancel: _ })) = self.running.remove(&run) else { return };
+        let Some((_, Running { run: (job, epoch), slot, model, cancel: _ })) = self.running.remove(&run) else {
+            return;
+        };
         self.bookings.end(Instant::now(), slot);
         let Ok((_, Some(Ended { usage, outcome, measured }))) = ended else { return };
         if outcome == Outcome::Completed {
@@ -348,9 +357,9 @@ impl Lender {
     }
 
     fn link_changed(&mut self) {
-        let connection = self.setup.link.borrow_and_update().session().map(|session| session.connection.stable_id());
-        if connection != self.connection {
-            self.connection = connection;
+        let session = self.setup.link.borrow_and_update().session().map(|session| session.id);
+        if session != self.session {
+            self.session = session;
             self.bookings.release_all();
             self.offered = None;
             self.offer();
@@ -360,7 +369,7 @@ impl Lender {
     /// Tells the relay what can be lent, if that has changed by enough to matter.
     fn offer(&mut self) {
         let offer = self.current_offer();
-        if self.connection.is_some() && self.offered.as_ref().is_none_or(|before| differs(before, &offer)) {
+        if self.session.is_some() && self.offered.as_ref().is_none_or(|before| differs(before, &offer)) {
             self.say(FromNode::Offer(offer.clone()));
             self.offered = Some(offer);
         }
@@ -369,7 +378,8 @@ impl Lender {
     fn current_offer(&self) -> Offer {
         let Ok(plan) = &self.setup.plan else { return Offer::default() };
         let mut names = BTreeSet::new();
-        let models = self.shelf.usable().filter(|model| !self.broken.contains_key(&model.hash) && names.insert(&model.name));
+        let models =
+            self.shelf.usable().filter(|model| !self.broken.contains_key(&model.hash) && names.insert(&model.name));
         let offered = |model: &LocalModel| {
             let Speed { decode_tps, prefill_tps } = self.speeds.get(&model.hash).copied().unwrap_or_default();
             let context = model.context.min(plan.context_max);

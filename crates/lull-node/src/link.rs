@@ -161,8 +161,7 @@ impl Link {
 
     async fn dial(&self, connect_max: Duration) -> Result<quinn::Connection, Fault> {
         let identity = self.identity.borrow().clone();
-        let dialling =
-            lull_net::connect(&identity.relay, identity.statement.ca_sha256, Some(&self.transport.identity));
+        let dialling = lull_net::connect(&identity.relay, identity.statement.ca_sha256, Some(&self.transport.identity));
         match timeout(connect_max, dialling).await {
             Ok(dialled) => dialled.map_err(|error| fault::net(&error)),
             Err(_) => {

@@ -1,16 +1,20 @@
 //! Puts the parts together and answers at the door.
 
-use std::{env, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use lull_seal::SealingKey;
 use lull_types::{ChatRequest, Code, Event, Fault, NodeId, Request, Response};
-use lull_wire::control::CatalogueModel;
+use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Chat, Home, NodeApi,
+    Chat, Home, HomeLock, NodeApi,
     clock::now_s,
     fault::stopping,
     identity::{Identity, Transport},
@@ -53,6 +57,16 @@ const SLOTS_MAX: u16 = 4;
 const WORKER_DIR_VARIABLE: &str = "LULL_WORKER_DIR";
 /// Events that a slow listener may be behind before it loses some.
 const EVENTS_MAX: usize = 64;
+
+/// All that a node needs before its parts begin.
+struct Ready {
+    home: Home,
+    lock: HomeLock,
+    identity: Identity,
+    transport: Transport,
+    sealing: Arc<SealingKey>,
+    certificate: Signed<SealingCertificate>,
+}
 
 impl Default for NodeOptions {
     fn default() -> Self {
@@ -101,11 +115,19 @@ impl Node {
             .map_err(|error| Fault::new(Code::Internal, format!("the sealing key cannot be certified: {error}")))?;
         tracing::info!(node = %identity.device.node, dedicated = options.dedicated, "the node starts");
 
+        let ready = Ready { home, lock, identity, transport, sealing, certificate };
+        Ok(Arc::new(Self::launch(ready, &options)))
+    }
+
+    fn launch(ready: Ready, options: &NodeOptions) -> Self {
+        let Ready { home, lock, identity, transport, sealing, certificate } = ready;
         let connecting = Fault::new(Code::RelayUnreachable, "the relay is being connected to");
         let (identity_sender, identity) = watch::channel(Arc::new(identity));
         let (link_sender, link) = watch::channel(LinkState::Down(connecting));
         let (catalogue_sender, catalogue) = watch::channel(Arc::default());
-        let (lender_view_sender, lender_view) = watch::channel(LenderView::default());
+        let plan = plan(&home, options);
+        let (lender_view_sender, lender_view) =
+            watch::channel(LenderView { off: plan.as_ref().err().cloned(), ..LenderView::default() });
         let (submitter_view_sender, submitter_view) = watch::channel(SubmitterView::default());
         let (lender, lender_inbox) = mpsc::channel(lender::INBOX_MAX);
         let (submitter, submitter_inbox) = mpsc::channel(submitter::INBOX_MAX);
@@ -114,8 +136,8 @@ impl Node {
 
         let setup = Setup {
             home: home.path().to_owned(),
-            plan: plan(&home, &options),
-            slots: slots(&options),
+            plan,
+            slots: slots(options),
             demo: options.demo,
             identity: identity.clone(),
             link: link.clone(),
@@ -123,19 +145,13 @@ impl Node {
             stop: stop.clone(),
         };
         tasks.spawn(Lender::new(setup, lender_inbox, lender.downgrade(), lender_view_sender).run());
-        let sight = Sight {
-            identity: identity.clone(),
-            link: link.clone(),
-            catalogue: catalogue.clone(),
-            stop: stop.clone(),
-        };
+        let sight = Sight { identity: identity.clone(), link: link.clone(), stop: stop.clone() };
         tasks.spawn(Submitter::new(sight, submitter_inbox, submitter_view_sender).run());
         let busy = {
             let (lender_view, submitter_view) = (lender_view.clone(), submitter_view.clone());
             move || lender_view.borrow().running > 0 || submitter_view.borrow().running > 0
         };
-        let routes =
-            Routes { submitter: submitter.clone(), lender: lender.clone(), catalogue: catalogue_sender };
+        let routes = Routes { submitter: submitter.clone(), lender: lender.clone(), catalogue: catalogue_sender };
         let link_task = Link {
             home,
             identity: identity_sender,
@@ -172,7 +188,7 @@ impl Node {
             stopped_sender.send_replace(true);
             tracing::info!("the node has stopped");
         });
-        Ok(Arc::new(node))
+        node
     }
 
     /// This machine's id.

@@ -29,7 +29,7 @@ impl RemoteNode {
     /// Finds the running node of a home.
     ///
     /// # Errors
-    /// [`Code::Storage`] when none runs there.
+    /// [`Code::NotRunning`] when none runs there, [`Code::Storage`].
     pub async fn connect(home: &Path) -> Result<Self, Fault> {
         let remote = Self { home: Home::open(home)? };
         remote.dial().await?;
@@ -40,10 +40,7 @@ impl RemoteNode {
         platform::connect(&self.home).await.map_err(|error| no_node(&self.home, &error))
     }
 
-    async fn begin(
-        &self,
-        call: &Call,
-    ) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static + use<>, Fault> {
+    async fn begin(&self, call: &Call) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static + use<>, Fault> {
         let mut stream = self.dial().await?;
         frame::write(&mut stream, call, CALL_BYTES_MAX).await.map_err(|error| broken(&error))?;
         Ok(stream)
@@ -110,7 +107,8 @@ async fn read<T: DeserializeOwned, R: AsyncRead + Unpin>(stream: &mut R) -> Resu
 }
 
 fn broken(error: &FrameError) -> Fault {
-    let code = if matches!(error, FrameError::Io(_) | FrameError::Truncated) { Code::Cancelled } else { Code::BadFrame };
+    let code =
+        if matches!(error, FrameError::Io(_) | FrameError::Truncated) { Code::Cancelled } else { Code::BadFrame };
     Fault::new(code, format!("the node did not answer as it should ({error}); see `lull status`"))
 }
 

@@ -24,6 +24,8 @@ const OUTBOX_MAX: usize = 4 * control::JOBS_PER_NODE_MAX;
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) connection: Connection,
+    /// Tells this session from every other.
+    pub(crate) id: u64,
     outbox: mpsc::Sender<FromNode>,
     /// When the certificate that it was made with ends, in seconds since 1970.
     pub(crate) certificate_until_s: u64,
@@ -75,7 +77,7 @@ pub(crate) async fn open(
     let greeted = tokio::time::timeout(WELCOME_MAX, greeted).await.unwrap_or_else(|_| Err(late()));
     let (send, receive) = greeted.inspect_err(|_| connection.close(0_u32.into(), b"no welcome"))?;
     let (sender, outbox) = mpsc::channel(OUTBOX_MAX);
-    let session = Session { connection, outbox: sender, certificate_until_s };
+    let session = Session { connection, id: rand::random(), outbox: sender, certificate_until_s };
     Ok(Opened { session, outbox, send, receive })
 }
 
@@ -122,16 +124,23 @@ async fn speak(mut send: SendStream, mut outbox: mpsc::Receiver<FromNode>) -> Fa
 }
 
 async fn listen(mut receive: RecvStream, routes: &Routes) -> Fault {
+    let mut draining = None;
     loop {
         match frame::read::<FromRelay, _>(&mut receive, control::BYTES_MAX).await {
+            // A relay that drains lets running streams end, and closes the connection itself.
+            Ok(Some(FromRelay::Goodbye(fault))) if fault.code == Code::RelayDraining => draining = Some(fault),
             Ok(Some(FromRelay::Goodbye(fault))) => return fault,
             Ok(Some(message)) => {
                 if !route(message, routes).await {
                     return crate::fault::stopping();
                 }
             }
-            Ok(None) => return Fault::new(Code::RelayUnreachable, "the relay closed the connection; it is tried again"),
-            Err(error) => return broken(&error),
+            Ok(None) => {
+                let closed =
+                    || Fault::new(Code::RelayUnreachable, "the relay closed the connection; it is tried again");
+                return draining.unwrap_or_else(closed);
+            }
+            Err(error) => return draining.unwrap_or_else(|| broken(&error)),
         }
     }
 }

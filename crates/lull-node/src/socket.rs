@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     sync::{Semaphore, broadcast::error::RecvError},
+    task::JoinHandle,
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -46,13 +47,17 @@ pub(crate) enum Call {
 /// An open door. Dropping it closes it.
 #[derive(Debug)]
 pub struct Door {
+    accepting: JoinHandle<()>,
     stop: CancellationToken,
     calls: TaskTracker,
 }
 
 impl Door {
-    /// Lets calls under way end, for a moment, and closes the door.
-    pub async fn close(self) {
+    /// Takes no more calls, and lets those under way end, for a moment.
+    pub async fn close(mut self) {
+        self.accepting.abort();
+        // It ends with the word that it was aborted.
+        let _ = (&mut self.accepting).await;
         self.calls.close();
         // What is still under way then is cut off when this is dropped.
         let _ = timeout(CLOSE_MAX, self.calls.wait()).await;
@@ -61,6 +66,7 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
+        self.accepting.abort();
         self.stop.cancel();
     }
 }
@@ -75,18 +81,14 @@ pub async fn serve(api: Arc<dyn NodeApi>, home: &Path) -> Result<Door, Fault> {
     let mut listener =
         platform::Listener::bind(&home).map_err(|error| storage("open the node's door at", &path, &error))?;
     let (stop, calls) = (CancellationToken::new(), TaskTracker::new());
-    let door = Door { stop: stop.clone(), calls: calls.clone() };
+    let (stop_calls, new_calls) = (stop.clone(), calls.clone());
     let places = Arc::new(Semaphore::new(CALLS_MAX));
-    tokio::spawn(async move {
+    let accepting = tokio::spawn(async move {
         loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            match (accepted, places.clone().try_acquire_owned()) {
+            match (listener.accept().await, places.clone().try_acquire_owned()) {
                 (Ok(stream), Ok(place)) => {
-                    let (api, stop) = (api.clone(), stop.clone());
-                    calls.spawn(async move {
+                    let (api, stop) = (api.clone(), stop_calls.clone());
+                    new_calls.spawn(async move {
                         tokio::select! {
                             () = stop.cancelled() => {}
                             // Who has gone away needs no answer.
@@ -103,7 +105,7 @@ pub async fn serve(api: Arc<dyn NodeApi>, home: &Path) -> Result<Door, Fault> {
             }
         }
     });
-    Ok(door)
+    Ok(Door { accepting, stop, calls })
 }
 
 /// The pause after a call that could not be taken, so that a lack of file handles does not turn into a busy loop.

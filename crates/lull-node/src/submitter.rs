@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use lull_types::{ChatEvent, ChatRequest, Code, Epoch, Fault, JobId};
 use lull_wire::{
     Signed,
-    control::{CatalogueModel, JOBS_PER_NODE_MAX},
+    control::JOBS_PER_NODE_MAX,
     identity::{DeviceChain, SealingCertificate},
     job::Grant,
     random,
@@ -27,14 +27,8 @@ pub(crate) const EVENTS_MAX: usize = 64;
 
 /// What the submitter is told. It holds content, so it has no `Debug`.
 pub(crate) enum Command {
-    Ask {
-        request: Box<ChatRequest>,
-        reply: oneshot::Sender<Result<mpsc::Receiver<ChatEvent>, Fault>>,
-    },
-    Relay {
-        job: JobId,
-        message: FromRelay,
-    },
+    Ask { request: Box<ChatRequest>, reply: oneshot::Sender<Result<mpsc::Receiver<ChatEvent>, Fault>> },
+    Relay { job: JobId, message: FromRelay },
 }
 
 /// What the relay says about a job.
@@ -65,7 +59,6 @@ pub(crate) struct SubmitterView {
 pub(crate) struct Sight {
     pub(crate) identity: watch::Receiver<Arc<Identity>>,
     pub(crate) link: watch::Receiver<LinkState>,
-    pub(crate) catalogue: watch::Receiver<Arc<Vec<CatalogueModel>>>,
     pub(crate) stop: CancellationToken,
 }
 

@@ -17,8 +17,8 @@ pub(crate) struct Asked {
     pub(crate) epoch: Epoch,
     pub(crate) label: Label,
     pub(crate) submitter_key: [u8; 32],
-    /// The model's bytes, as an earlier run or the catalogue names them; empty when nobody has said which.
-    pub(crate) models: Vec<ModelHash>,
+    /// The model's bytes, once an earlier run has used them.
+    pub(crate) model: Option<ModelHash>,
 }
 
 /// A lender that a question may be sealed to.
@@ -49,8 +49,8 @@ pub(crate) fn check_granted(
     if grant.label != asked.label {
         return Err(bad_grant("has another label than the question"));
     }
-    if !asked.models.is_empty() && !asked.models.contains(&grant.model) {
-        return Err(bad_grant("is for other model files than those that were asked for"));
+    if asked.model.is_some_and(|model| model != grant.model) {
+        return Err(bad_grant("is for other model files than those that an earlier run used"));
     }
     if grant.not_after_s + CLOCK_SKEW_S < now_s {
         return Err(over());

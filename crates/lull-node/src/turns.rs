@@ -46,15 +46,14 @@ pub(crate) struct Driver {
     sight: Sight,
     events: mpsc::Sender<ChatEvent>,
     messages: mpsc::Receiver<FromRelay>,
-    frames: (mpsc::Sender<(Epoch, Input)>, mpsc::Receiver<(Epoch, Input)>),
+    frames: (mpsc::Sender<attempt::Heard>, mpsc::Receiver<attempt::Heard>),
     started: Instant,
     timings: JobTimings,
     asking: Option<Asking>,
     granted: BTreeMap<Epoch, (EphemeralKey, Box<Granted>)>,
     runs: BTreeMap<Epoch, Run>,
-    /// The bytes that the model's name stands for: what the catalogue says, then what the first run used.
-    models: Vec<ModelHash>,
-    pinned: bool,
+    /// The bytes that the first run's lender has under the model's name: every later run must use the same.
+    model: Option<ModelHash>,
     /// What an earlier run met that people must hear of: a later refusal must not hide it.
     distrust: Option<Fault>,
 }
@@ -95,8 +94,7 @@ impl Driver {
             asking: None,
             granted: BTreeMap::new(),
             runs: BTreeMap::new(),
-            models: Vec::new(),
-            pinned: false,
+            model: None,
             distrust: None,
         }
     }
@@ -122,15 +120,13 @@ impl Driver {
 
     fn notice(&mut self, input: Input) -> Input {
         match input {
-            Input::StreamEnded { fault, epoch } => {
+            Input::StreamEnded { ref fault, .. } => {
                 if matches!(fault.code, Code::LenderUntrusted | Code::BadSeal) {
                     self.distrust = Some(fault.clone());
                 }
-                Input::StreamEnded { fault, epoch }
+                input
             }
-            Input::Refused { fault, epoch } => {
-                Input::Refused { fault: self.distrust.take().unwrap_or(fault), epoch }
-            }
+            Input::Refused { fault, epoch } => Input::Refused { fault: self.distrust.take().unwrap_or(fault), epoch },
             Input::CancelledByUser => {
                 self.say(FromNode::Cancel { job: self.job });
                 input
@@ -166,15 +162,6 @@ impl Driver {
                     }
                 }
             }
-        }
-    }
-
-    /// Takes note of what the catalogue says that the model's name stands for. It may change between question and grant.
-    fn look_up(&mut self) {
-        let catalogue = self.sight.catalogue.borrow();
-        let known = catalogue.iter().find(|known| known.name == self.request.model).and_then(|known| known.hash);
-        if !self.pinned {
-            self.models.extend(known);
         }
     }
 
@@ -234,7 +221,6 @@ impl Driver {
         for output in outputs {
             match output {
                 Output::Ask { epoch } => {
-                    self.look_up();
                     let until = Instant::now() + LINK_WAIT;
                     self.asking = Some(Asking { epoch, key: EphemeralKey::generate(), on: None, until });
                 }
@@ -267,21 +253,19 @@ impl Driver {
     fn open(&mut self, epoch: Epoch, prefix: &[u32]) -> Result<(), Fault> {
         let internal = |text: &str| Fault::new(Code::Internal, text);
         let (key, granted) = self.granted.remove(&epoch).ok_or_else(|| internal("a run was opened without a grant"))?;
-        self.look_up();
         let asked = Asked {
             job: self.job,
             epoch,
             label: self.request.label.clone(),
             submitter_key: key.public(),
-            models: self.models.clone(),
+            model: self.model,
         };
         let lender = trust::check_granted(&granted, &asked, &self.sight.identity.borrow(), now_s())
             .inspect_err(|fault| tracing::warn!(job = %self.job, code = %fault.code, "a grant was not accepted"))?;
         let session = self.sight.link.borrow().session().cloned().ok_or_else(|| {
             Fault::new(Code::LenderLost, "the relay went away just before the question was sent; ask again")
         })?;
-        self.models = vec![lender.grant.model];
-        self.pinned = true;
+        self.model = Some(lender.grant.model);
         let let_go = CancellationToken::new();
         let by = Answered { node: lender.device.node, name: lender.device.name.clone(), model: lender.grant.model };
         let attempt = Attempt {

@@ -39,7 +39,8 @@ fn check_sampling(sampling: &Sampling) -> Result<(), Fault> {
         ("repetition_penalty", sampling.repetition_penalty, 0.01, 100.0),
     ];
     // A number that is not a number is in no range.
-    if let Some((name, value, least, most)) = ranges.into_iter().find(|(_, value, least, most)| !(least..=most).contains(&value))
+    if let Some((name, value, least, most)) =
+        ranges.into_iter().find(|(_, value, least, most)| !(least..=most).contains(&value))
     {
         let text = format!("{name} is {value}; it must lie between {least} and {most}");
         return Err(Fault::new(Code::BadRequest, text));

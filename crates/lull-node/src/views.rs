@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lull_types::{
-    LendingView, LinkView, ModelPlace, ModelView, SandboxView, StatusView, WorkerState,
-};
+use lull_types::{LendingView, LinkView, ModelPlace, ModelView, SandboxView, StatusView, WorkerState};
 use lull_wire::control::CatalogueModel;
 
 use crate::{
@@ -12,8 +10,7 @@ use crate::{
 };
 
 /// Why a machine that is not dedicated does not lend, so far.
-pub(crate) const NOT_DEDICATED: &str =
-    "this machine asks but does not lend: Lull cannot see yet whether someone uses it; run a machine that nobody sits \
+pub(crate) const NOT_DEDICATED: &str = "this machine asks but does not lend: Lull cannot see yet whether someone uses it; run a machine that nobody sits \
      at with `lull node run --dedicated`";
 
 const NO_SANDBOX: &str = "workers have no sandbox yet: a worker process has all rights of this machine's Lull user, so \

@@ -342,7 +342,7 @@ impl Actor {
         // What cannot be written down is not granted: nobody could settle it.
         let recorded = signed.is_some() && self.recorder.try_send(Record::Granted(run)).is_ok();
         let Some(grant) = signed.filter(|_| recorded) else {
-            self.metrics.queries_lost.inc();
+            self.metrics.unrecorded.inc();
             let reason = Fault::new(Code::Storage, "the relay's ledger cannot keep up: try again in a moment");
             self.refuse(granted.submitter, job, epoch, reason);
             return Some(Input::Cancel { submitter: granted.submitter, job });

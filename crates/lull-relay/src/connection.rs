@@ -45,7 +45,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, peer: Pee
         connection.close(close::PROTOCOL, b"no control stream was opened in time");
         return;
     };
-    let mut writer = Writer { send, whole: true };
+    let writer = Writer { send, whole: true };
     let known = match timeout(limit, meet(&shared, peer, &mut recv)).await {
         Ok(Ok(known)) => known,
         Ok(Err(fault)) => return turn_away(&shared, peer.node, &connection, writer, fault).await,
@@ -57,16 +57,31 @@ pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, peer: Pee
     drop(ticket);
     let Known { device, version, mut arrival } = known;
     let welcome = encode(&FromRelay::Welcome { node: device.node, now_s: clock::now_s() });
-    let mut inbox = shared.fabric.join(device.node, &connection, welcome);
+    let inbox = shared.fabric.join(device.node, &connection, welcome);
     arrival.generation = inbox.generation;
     tracing::info!(node = %device.node, name = %device.name, version, from = %connection.remote_address(), "connected");
     if shared.events.send(Event::Up(Box::new(arrival))).await.is_ok() {
         let _ = shared.recorder.send(Record::Seen { node: device.node, version: version.clone() }).await;
-        let fault = talk(&shared, &connection, &device, &mut recv, &mut writer, &mut inbox).await;
-        if let Some(fault) = fault {
-            tracing::info!(node = %device.node, code = %fault.code, reason = %fault.message, "closing a connection");
-            writer.goodbye(fault).await;
-        }
+        // A task of its own: this one is as large as all that happened until now, and a node stays for days.
+        tokio::spawn(stay(shared, connection, Guest { device, version, recv, writer, inbox }));
+    }
+}
+
+/// A node that has come in, and its control stream.
+struct Guest {
+    device: Device,
+    version: String,
+    recv: RecvStream,
+    writer: Writer,
+    inbox: Inbox,
+}
+
+async fn stay(shared: Arc<Shared>, connection: Connection, mut guest: Guest) {
+    let fault = talk(&shared, &connection, &mut guest).await;
+    let Guest { device, version, mut writer, inbox, .. } = guest;
+    if let Some(fault) = fault {
+        tracing::info!(node = %device.node, code = %fault.code, reason = %fault.message, "closing a connection");
+        writer.goodbye(fault).await;
     }
     connection.close(close::DONE, b"goodbye");
     shared.fabric.leave(device.node, inbox.generation);
@@ -124,23 +139,15 @@ fn bad_frame(error: &FrameError) -> Fault {
 }
 
 /// All three directions of a connection, until one ends. A fault is what the node should hear before the end.
-async fn talk(
-    shared: &Arc<Shared>,
-    connection: &Connection,
-    device: &Device,
-    recv: &mut RecvStream,
-    writer: &mut Writer,
-    inbox: &mut Inbox,
-) -> Option<Fault> {
-    let generation = inbox.generation;
-    let slow = || {
-        connection.close(close::TOO_SLOW, b"messages are not read");
-        None
-    };
+async fn talk(shared: &Arc<Shared>, connection: &Connection, guest: &mut Guest) -> Option<Fault> {
+    let Guest { device, recv, writer, inbox, .. } = guest;
     tokio::select! {
-        fault = listen(shared, device, generation, recv) => fault,
-        fault = inbox.farewell.recv() => fault,
-        () = speak(writer, &mut inbox.frames) => slow(),
+        fault = listen(shared, device, inbox.generation, recv) => fault,
+        fault = &mut inbox.farewell => fault.ok(),
+        () = speak(writer, &mut inbox.frames) => {
+            connection.close(close::TOO_SLOW, b"messages are not read");
+            None
+        }
         () = take_streams(shared, connection, device.node) => None,
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use lull_types::{Fault, NodeId};
 use quinn::{Connection, RecvStream, SendStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::close;
 
@@ -50,7 +50,7 @@ struct Link {
     generation: u64,
     connection: Connection,
     outbox: mpsc::Sender<Bytes>,
-    farewell: mpsc::Sender<Fault>,
+    farewell: oneshot::Sender<Fault>,
 }
 
 /// What a connection's own task reads from.
@@ -59,7 +59,7 @@ pub(crate) struct Inbox {
     /// Which connection of the node this is; later ones have higher numbers.
     pub(crate) generation: u64,
     pub(crate) frames: mpsc::Receiver<Bytes>,
-    pub(crate) farewell: mpsc::Receiver<Fault>,
+    pub(crate) farewell: oneshot::Receiver<Fault>,
 }
 
 impl LocalFabric {
@@ -70,7 +70,7 @@ impl LocalFabric {
     /// A node's connection, with the first message for it; an older connection of the same node is closed.
     pub(crate) fn join(&self, node: NodeId, connection: &Connection, first: Bytes) -> Inbox {
         let (outbox, frames) = mpsc::channel(OUTBOX_MAX);
-        let (farewell, farewells) = mpsc::channel(1);
+        let (farewell, farewells) = oneshot::channel();
         let _ = outbox.try_send(first);
         let mut links = self.links();
         let generation = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
@@ -123,10 +123,11 @@ impl Fabric for LocalFabric {
 
     fn close(&self, node: NodeId, farewell: Fault) {
         let Some(link) = self.links().remove(&node) else { return };
-        let _ = link.farewell.try_send(farewell);
+        let Link { connection, farewell: way, .. } = link;
+        let _ = way.send(farewell);
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(FAREWELL_MAX_MS)).await;
-            link.connection.close(close::DONE, b"goodbye");
+            connection.close(close::DONE, b"goodbye");
         });
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Metrics {
     turned_away: Family<By, Counter>,
     splice_bytes: Family<By, Counter>,
     splice_frames: Family<By, Counter>,
-    pub(crate) queries_lost: Counter<u64, AtomicU64>,
+    pub(crate) unrecorded: Counter<u64, AtomicU64>,
 }
 
 impl Metrics {
@@ -64,7 +64,7 @@ impl Metrics {
             turned_away: Family::default(),
             splice_bytes: Family::default(),
             splice_frames: Family::default(),
-            queries_lost: Counter::default(),
+            unrecorded: Counter::default(),
             registry: Registry::default(),
         };
         registry.register("nodes", "Nodes connected", this.nodes.clone());
@@ -82,7 +82,7 @@ impl Metrics {
         registry.register("turned_away", "Connections and streams refused, by reason", this.turned_away.clone());
         registry.register("splice_bytes", "Sealed bytes passed on, by direction", this.splice_bytes.clone());
         registry.register("splice_frames", "Sealed frames passed on, by direction", this.splice_frames.clone());
-        registry.register("grants_unrecorded", "Grants taken back: the ledger was full", this.queries_lost.clone());
+        registry.register("grants_unrecorded", "Grants taken back: the ledger was full", this.unrecorded.clone());
         Self { registry, ..this }
     }
 

@@ -55,13 +55,14 @@ async fn run(model: &Model, prompt: u32, tokens: usize) -> Result<Value> {
     if sender.send(Request::Normal(Box::new(request))).await.is_err() {
         bail!("the engine is gone");
     }
-    let (mut first, mut chunks) = (None, 0);
+    // A chunk comes with each token unless it is half a character; so the end's reason says how many there were.
+    let (mut first, mut reason) = (None, None);
     while let Some(response) = responses.recv().await {
         match response {
             Response::CompletionChunk(chunk) => {
-                chunks += 1;
                 first.get_or_insert_with(Instant::now);
-                if chunk.choices.iter().any(|choice| choice.finish_reason.is_some()) {
+                reason = chunk.choices.into_iter().find_map(|choice| choice.finish_reason);
+                if reason.is_some() {
                     break;
                 }
             }
@@ -71,5 +72,8 @@ async fn run(model: &Model, prompt: u32, tokens: usize) -> Result<Value> {
     }
     let first = first.context("no token came")?;
     let (prefill_s, decode_s) = ((first - started).as_secs_f64(), first.elapsed().as_secs_f64());
-    Ok(json!({ "prefill_s": prefill_s, "decode_s": decode_s, "tokens": chunks - 1 }))
+    if reason.as_deref() != Some("length") {
+        bail!("the answer ended by {reason:?} instead of its length");
+    }
+    Ok(json!({ "prefill_s": prefill_s, "decode_s": decode_s, "tokens": tokens - 1 }))
 }

@@ -311,7 +311,6 @@ fn a_greedy_team_gets_no_more_than_its_share() {
 /// `cargo test -p lull-core --release -- --ignored --nocapture decisions`
 #[test]
 #[ignore = "a measurement: 100,000 nodes"]
-#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 fn decisions_are_timed() {
     const NODES: u32 = 100_000;
     const JOBS: u32 = 200_000;

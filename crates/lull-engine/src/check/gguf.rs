@@ -13,6 +13,8 @@ use super::broken;
 const ENTRIES_MAX: u64 = 1 << 16;
 /// The longest text in a header, in bytes.
 const TEXT_BYTES_MAX: u64 = 16 << 20;
+/// The longest header, in bytes.
+const HEADER_BYTES_MAX: u64 = 256 << 20;
 /// Elements of all lists in a header together.
 const ELEMENTS_MAX: u64 = 32 << 20;
 /// Architectures that mistral.rs can run on a CPU.
@@ -159,7 +161,7 @@ impl Header {
 
     fn text(&mut self) -> Result<String, String> {
         let length = self.u64()?;
-        if length > TEXT_BYTES_MAX {
+        if length > TEXT_BYTES_MAX || self.at > HEADER_BYTES_MAX {
             return Err("a text in its header is too long".into());
         }
         let mut bytes = Vec::new();
@@ -214,4 +216,62 @@ const fn block(kind: u32) -> Option<(u64, u64)> {
         15 => (256, 292),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(text: &str) -> Vec<u8> {
+        [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
+    }
+
+    /// A tiny file that passes: one tensor of 4 rows of 32 numbers.
+    fn good() -> Vec<u8> {
+        let mut bytes = [&b"GGUF"[..], &3_u32.to_le_bytes(), &1_u64.to_le_bytes(), &6_u64.to_le_bytes()].concat();
+        bytes.extend([text("general.architecture"), 8_u32.to_le_bytes().into(), text("llama")].concat());
+        for key in ["block_count", "embedding_length", "attention.head_count", "context_length"] {
+            bytes.extend(
+                [text(&format!("llama.{key}")), 4_u32.to_le_bytes().into(), 7_u32.to_le_bytes().into()].concat(),
+            );
+        }
+        let list = [9_u32.to_le_bytes(), 6_u32.to_le_bytes(), 2_u32.to_le_bytes(), [0; 4]].concat();
+        bytes.extend([text("a.list"), list, vec![0; 8]].concat());
+        let shape = [32_u64.to_le_bytes(), 4_u64.to_le_bytes()].concat();
+        let place = [8_u32.to_le_bytes().as_slice(), &0_u64.to_le_bytes()].concat();
+        bytes.extend([text("token_embd.weight"), 2_u32.to_le_bytes().into(), shape, place].concat());
+        bytes.resize(bytes.len().next_multiple_of(32) + 4 * 34, 0);
+        bytes
+    }
+
+    fn checked(bytes: &[u8]) -> Result<Option<u64>, Fault> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        check(file.path())
+    }
+
+    #[test]
+    fn a_good_file_passes_and_every_shorter_one_fails() {
+        let good = good();
+        assert_eq!(checked(&good).unwrap(), Some(4));
+        for length in 0..good.len() {
+            assert!(checked(&good[..length]).is_err(), "cut off at {length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_harm_gives_an_answer(harm in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+            let mut bytes = good();
+            for (at, byte) in harm {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Err(fault) = checked(&bytes) {
+                prop_assert!(fault.message.len() < 400, "{}", fault);
+            }
+        }
+    }
 }

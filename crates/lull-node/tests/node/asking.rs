@@ -44,7 +44,7 @@ impl Pool {
         let asker = Node::start(asker_home.path(), asking()).await.unwrap();
         let mut pool = Self { asker, lender, notes, homes: [asker_home, lender_home] };
         until(&pool.asker, |status| matches!(status.relay, lull_types::LinkView::Up { .. })).await;
-        pool.note(|note| matches!(note, Note::Offer(_, offer) if offer.slots > 0).then_some(())).await;
+        pool.note(|note| matches!(note, Note::Offer(offer) if offer.slots > 0).then_some(())).await;
         pool
     }
 
@@ -119,16 +119,19 @@ async fn both_sides_sign_the_same_count() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_stops_the_worker_within_a_token() {
-    let mut pool = Pool::new(&endless(), Evil::Honest).await;
+    // So slow that no token is on its way while another is being made.
+    let slow = Script { pace_us: 300_000, ..endless() };
+    let mut pool = Pool::new(&slow, Evil::Honest).await;
     let mut chat = pool.asker.chat(question("talk", 900_000)).await.unwrap();
-    for _ in 0..6 {
-        next(&mut chat).await;
+    let mut received = 0;
+    while received < 2 {
+        received += u32::from(matches!(next(&mut chat).await, ChatEvent::Token(_)));
     }
     until(&pool.lender, |status| status.workers.iter().any(|worker| worker.state == WorkerState::Busy)).await;
     drop(chat);
-    let (outcome, tokens) = pool.receipt(Side::Lender).await;
+    let (outcome, made) = pool.receipt(Side::Lender).await;
     assert_eq!(outcome, Outcome::Cancelled);
-    assert!(tokens < 5_000, "{tokens}");
+    assert!(made <= received + 1, "{made} made, {received} received");
     // The same worker, still alive, takes the next question at once.
     let mut chat = pool.asker.chat(question("again", 900_000)).await.unwrap();
     while !matches!(next(&mut chat).await, ChatEvent::Token(_)) {}
@@ -198,14 +201,14 @@ async fn a_model_whose_workers_die_again_and_again_leaves_the_offer() {
         codes.push(fault(&whole(chat).await).code);
     }
     assert_eq!(codes, [Code::WorkerDied; 3]);
-    pool.note(|note| matches!(note, Note::Offer(_, offer) if offer.models.is_empty()).then_some(())).await;
+    pool.note(|note| matches!(note, Note::Offer(offer) if offer.models.is_empty()).then_some(())).await;
     let Response::Models { models } = pool.lender.call(Request::Models).await.unwrap() else { panic!() };
     assert_eq!(models[0].fault.as_ref().map(|fault| fault.code), Some(Code::WorkerDied));
     let lending = status(&*pool.lender).await.lending;
     assert!(matches!(&lending, LendingView::Lending { reason, .. } if reason.contains("no model that works")));
     // Looking again gives it another chance.
     assert_eq!(pool.lender.call(Request::Rescan).await, Ok(Response::Done));
-    pool.note(|note| matches!(note, Note::Offer(_, offer) if offer.models.len() == 1).then_some(())).await;
+    pool.note(|note| matches!(note, Note::Offer(offer) if offer.models.len() == 1).then_some(())).await;
     pool.end().await;
 }
 
@@ -232,7 +235,7 @@ async fn a_question_waits_for_a_lender_and_can_be_taken_back() {
     drop(chat);
     loop {
         let note = tokio::time::timeout(PATIENCE, notes.recv()).await.unwrap().unwrap();
-        if matches!(note, Note::Cancelled(_)) {
+        if matches!(note, Note::Cancelled) {
             break;
         }
     }

@@ -28,7 +28,7 @@ async fn a_command_asks_through_the_socket() {
     assert_eq!(remote.call(Request::Stop).await, Ok(Response::Done));
     pool.asker.stopped().await;
     door.close().await;
-    assert_eq!(RemoteNode::connect(home).await.unwrap_err().code, Code::Storage);
+    assert_eq!(RemoteNode::connect(home).await.unwrap_err().code, Code::NotRunning);
     pool.end().await;
 }
 

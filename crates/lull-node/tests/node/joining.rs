@@ -1,17 +1,19 @@
 //! Enrolment, renewal and coming back, against a relay made for tests.
 
-
-
 use std::time::{Duration, Instant};
 
-use lull_node::{Node, enroll};
-use lull_types::{Code, Fault, LendingView, LinkView};
-use lull_wire::{Signed, Token, control::FromRelay, identity::RelayStatement};
 use crate::support::{
     add_model, asking, lending,
     org::{Org, now_s},
     relay::{Policy, Relay, Seen},
     status, until,
+};
+use lull_node::{Node, enroll};
+use lull_types::{Code, Fault, LendingView, LinkView};
+use lull_wire::{
+    Signed, Token,
+    control::{FromNode, FromRelay},
+    identity::RelayStatement,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,10 +149,9 @@ async fn a_revoked_node_stays_away_and_says_why() {
     relay.up().await;
     let revoked = Fault::new(Code::Revoked, "IT took this machine's membership back");
     relay.peers.say(enrolled.node, FromRelay::Goodbye(revoked.clone()));
-    let status = until(&node, |status| {
-        matches!(&status.relay, LinkView::Down { reason, .. } if reason.code == Code::Revoked)
-    })
-    .await;
+    let status =
+        until(&node, |status| matches!(&status.relay, LinkView::Down { reason, .. } if reason.code == Code::Revoked))
+            .await;
     assert!(matches!(status.relay, LinkView::Down { reason, .. } if reason == revoked));
     let chat = lull_node::NodeApi::chat(&*node, crate::support::question("hello", 4)).await.unwrap();
     assert_eq!(crate::support::fault(&crate::support::whole(chat).await), revoked);
@@ -169,8 +170,8 @@ async fn only_a_dedicated_node_lends() {
         add_model(home.path(), crate::support::MODEL, &lull_engine::scripted::Script::default());
         let node = Node::start(home.path(), options).await.unwrap();
         let offer = relay
-            .wait(|seen| match seen {
-                Seen::Said(_, lull_wire::control::FromNode::Offer(offer)) if offer.slots == slots => Some(offer),
+            .said(|message| match message {
+                FromNode::Offer(offer) if offer.slots == slots => Some(offer),
                 _ => None,
             })
             .await;

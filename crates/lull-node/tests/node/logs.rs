@@ -47,7 +47,8 @@ async fn a_marker_in_questions_and_answers_is_in_no_log() {
 
     let answer = Some(format!("so {MARKER} it is"));
     let panics = Mishap { at: When::Token(2), what: What::Panic };
-    for (mishap, evil) in [(None, Evil::Honest), (None, Evil::SealingKey), (None, Evil::Cut), (Some(panics), Evil::Honest)]
+    for (mishap, evil) in
+        [(None, Evil::Honest), (None, Evil::SealingKey), (None, Evil::Cut), (Some(panics), Evil::Honest)]
     {
         let script = Script { answer: answer.clone(), mishap, length: 30, ..Script::default() };
         let pool = Pool::new(&script, evil).await;

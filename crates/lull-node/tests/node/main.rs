@@ -7,4 +7,5 @@ mod door;
 mod evil;
 mod joining;
 mod logs;
+mod pool;
 mod support;

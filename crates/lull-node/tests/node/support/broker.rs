@@ -38,17 +38,17 @@ pub(crate) enum Evil {
     Drop,
     /// Flips one bit of the second answer frame.
     Flip,
-    /// Ends the answer's stream properly, but early.
+    /// Ends the answer's stream properly, but after its first token.
     Cut,
 }
 
 /// What the broker tells the test.
 #[derive(Debug)]
 pub(crate) enum Note {
-    Offer(NodeId, Offer),
-    Accepted(NodeId),
-    Declined(NodeId, lull_types::Fault),
-    Cancelled(JobId),
+    Offer(Offer),
+    Accepted,
+    Declined,
+    Cancelled,
     Receipt(Receipt),
 }
 
@@ -93,13 +93,10 @@ impl Broker {
     fn handle(&mut self, seen: Seen) {
         match seen {
             Seen::Up(node) => self.peers.say(node, FromRelay::Catalogue(self.catalogue())),
-            Seen::Said(node, message) => self.said(node, message),
-            Seen::Stream(_, send, receive) => {
-                let lenders: BTreeMap<JobId, Connection> = self
-                    .asked
-                    .iter()
-                    .map(|(job, asked)| (*job, self.peers.get(asked.lender).connection))
-                    .collect();
+            Seen::Said(node, message) => self.said(node, *message),
+            Seen::Stream(send, receive) => {
+                let lenders: BTreeMap<JobId, Connection> =
+                    self.asked.iter().map(|(job, asked)| (*job, self.peers.get(asked.lender).connection)).collect();
                 tokio::spawn(splice(send, receive, lenders, self.evil));
             }
         }
@@ -109,24 +106,24 @@ impl Broker {
         match message {
             FromNode::Offer(offer) => {
                 self.offers.insert(node, offer.clone());
-                let _ = self.notes.send(Note::Offer(node, offer));
+                let _ = self.notes.send(Note::Offer(offer));
                 for (submitter, submit) in std::mem::take(&mut self.waiting) {
                     self.submit(submitter, submit);
                 }
             }
             FromNode::Submit(submit) => self.submit(node, submit),
             FromNode::Accept { job, nonce, .. } => {
-                let _ = self.notes.send(Note::Accepted(node));
+                let _ = self.notes.send(Note::Accepted);
                 self.grant(job, nonce);
             }
             FromNode::Decline { job, epoch, reason } => {
-                let _ = self.notes.send(Note::Declined(node, reason.clone()));
+                let _ = self.notes.send(Note::Declined);
                 if let Some(asked) = self.asked.get(&job) {
                     self.peers.say(asked.submitter, FromRelay::Refused { job, epoch, reason });
                 }
             }
             FromNode::Cancel { job } => {
-                let _ = self.notes.send(Note::Cancelled(job));
+                let _ = self.notes.send(Note::Cancelled);
                 self.waiting.retain(|(_, submit)| submit.job != job);
             }
             FromNode::Receipt(receipt) => {
@@ -235,7 +232,7 @@ async fn carry(mut from: RecvStream, mut to: SendStream, evil: Evil) {
         match (evil, count) {
             (Evil::Drop, 2) => continue,
             (Evil::Flip, 2) => body[3] ^= 1,
-            (Evil::Cut, 2) => {
+            (Evil::Cut, 3) => {
                 let _ = to.finish();
                 return;
             }

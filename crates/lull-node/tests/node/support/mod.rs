@@ -1,6 +1,5 @@
 //! What the node's tests share.
 
-
 pub(crate) mod broker;
 pub(crate) mod org;
 pub(crate) mod relay;

@@ -23,8 +23,8 @@ use super::org::{DAY_S, Org, now_s};
 /// What the relay sees.
 pub(crate) enum Seen {
     Up(NodeId),
-    Said(NodeId, FromNode),
-    Stream(NodeId, SendStream, RecvStream),
+    Said(NodeId, Box<FromNode>),
+    Stream(SendStream, RecvStream),
 }
 
 #[derive(Clone)]
@@ -145,7 +145,7 @@ impl Relay {
     }
 
     pub(crate) async fn said<T>(&mut self, mut pick: impl FnMut(FromNode) -> Option<T>) -> T {
-        self.wait(|seen| if let Seen::Said(_, message) = seen { pick(message) } else { None }).await
+        self.wait(|seen| if let Seen::Said(_, message) = seen { pick(*message) } else { None }).await
     }
 }
 
@@ -158,9 +158,7 @@ impl Desk {
         let exporter = lull_net::exporter(&connection).unwrap();
         let answer = match (device, policy.refuse) {
             (_, Some(fault)) => EnrolResponse::Refused(fault),
-            (Ok(device), None)
-                if device.key.verifies(&enrol::proof(&exporter, &request.transport), &request.proof) =>
-            {
+            (Ok(device), None) if device.key.verifies(&enrol::proof(&exporter, &request.transport), &request.proof) => {
                 let now = now_s();
                 let not_after_s = now + policy.life_s;
                 let certificate = self.authority.issue(device.node, &request.transport, now, not_after_s).unwrap();
@@ -191,12 +189,12 @@ impl Desk {
         let seen = self.seen.clone();
         let streams = async {
             while let Ok((send, receive)) = connection.accept_bi().await {
-                let _ = seen.send(Seen::Stream(node, send, receive));
+                let _ = seen.send(Seen::Stream(send, receive));
             }
         };
         let hearing = async {
             while let Ok(Some(message)) = frame::read::<FromNode, _>(&mut receive, control::BYTES_MAX).await {
-                let _ = seen.send(Seen::Said(node, message));
+                let _ = seen.send(Seen::Said(node, Box::new(message)));
             }
         };
         let saying = async {
