@@ -142,8 +142,9 @@ fn bad_frame(error: &FrameError) -> Fault {
 async fn talk(shared: &Arc<Shared>, connection: &Connection, guest: &mut Guest) -> Option<Fault> {
     let Guest { device, recv, writer, inbox, .. } = guest;
     tokio::select! {
-        fault = listen(shared, device, inbox.generation, recv) => fault,
+        biased;
         fault = &mut inbox.farewell => fault.ok(),
+        fault = listen(shared, device, inbox.generation, recv) => fault,
         () = speak(writer, &mut inbox.frames) => {
             connection.close(close::TOO_SLOW, b"messages are not read");
             None

@@ -123,11 +123,13 @@ impl Fabric for LocalFabric {
 
     fn close(&self, node: NodeId, farewell: Fault) {
         let Some(link) = self.links().remove(&node) else { return };
-        let Link { connection, farewell: way, .. } = link;
+        let Link { connection, farewell: way, outbox, .. } = link;
         let _ = way.send(farewell);
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(FAREWELL_MAX_MS)).await;
             connection.close(close::DONE, b"goodbye");
+            // Until now: a connection whose outbox is gone ends without its farewell.
+            drop(outbox);
         });
     }
 }

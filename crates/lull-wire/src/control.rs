@@ -122,6 +122,7 @@ pub struct CatalogueModel {
 }
 
 /// From the relay to a node.
+#[expect(clippy::large_enum_variant, reason = "each lives from its frame to its handler, and is never kept")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromRelay {
     /// The answer to `Hello`.

@@ -1,4 +1,5 @@
 //! The chain root → invitation → device → sealing key, and tokens: every link that does not hold.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use lull_wire::{
     SecretKey, Signed, Token,
