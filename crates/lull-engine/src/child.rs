@@ -185,7 +185,14 @@ const GOODBYE_WAIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// A breach when the code is not a worker's to give.
 pub(crate) fn believable(mut fault: Fault) -> Result<Fault, Trouble> {
-    let own = [Code::BadRequest, Code::Unsupported, Code::ContextExceeded, Code::ModelBroken, Code::Internal];
+    let own = [
+        Code::BadRequest,
+        Code::Unsupported,
+        Code::ContextExceeded,
+        Code::ModelBroken,
+        Code::WorkerMemory,
+        Code::Internal,
+    ];
     if !own.contains(&fault.code) || fault.message.len() > REASON_BYTES_MAX {
         return Err(Trouble::breach("it gave a reason that is not a worker's to give"));
     }

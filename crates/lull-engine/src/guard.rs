@@ -22,6 +22,9 @@ pub const SAYS: &str = "lull-worker: ";
 /// The longest text of a panic that is passed on while loading, in characters.
 const PANIC_CHARS_MAX: usize = 300;
 
+/// How the system refuses a thread or memory, at the end of a panic's text.
+const OUT_OF_MEMORY: [&str; 2] = ["(os error 11)", "(os error 12)"];
+
 static LOADING: AtomicBool = AtomicBool::new(false);
 
 /// The two ends of the pipe to the node.
@@ -48,7 +51,7 @@ pub fn begin() -> io::Result<Pipe> {
     platform::take_pipe()
 }
 
-/// Runs what may panic; a panic becomes a [`Code::ModelBroken`] with its own words.
+/// Runs what may panic; a panic becomes a [`Code::ModelBroken`], or [`Code::WorkerMemory`], with its own words.
 ///
 /// # Errors
 /// What `load` gives, or its panic.
@@ -57,7 +60,11 @@ pub fn catching<T>(load: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> 
     let result = catch_unwind(AssertUnwindSafe(load));
     LOADING.store(false, Ordering::Release);
     result.unwrap_or_else(|panic| {
-        Err(Fault::new(Code::ModelBroken, format!("the model's files cannot be loaded: {}", words(panic.as_ref()))))
+        let words = words(panic.as_ref());
+        if OUT_OF_MEMORY.iter().any(|refusal| words.contains(refusal)) {
+            return Err(Fault::new(Code::WorkerMemory, format!("the worker may not have the memory to load: {words}")));
+        }
+        Err(Fault::new(Code::ModelBroken, format!("the model's files cannot be loaded: {words}")))
     })
 }
 

@@ -174,7 +174,7 @@ impl Out {
 fn listen<R: Read + Send + 'static>(mut reader: R, out: Arc<Out>) -> Receiver<ToWorker> {
     // A model and a job may wait, or the next job, sent as soon as the last answer's end was read.
     let (sender, receiver) = sync_channel(2);
-    std::thread::spawn(move || {
+    let listening = std::thread::Builder::new().spawn(move || {
         let mut last_job = None;
         loop {
             match protocol::read(&mut reader, TO_WORKER_BYTES_MAX) {
@@ -191,6 +191,9 @@ fn listen<R: Read + Send + 'static>(mut reader: R, out: Arc<Out>) -> Receiver<To
             }
         }
     });
+    if let Err(error) = listening {
+        guard::exit(guard::EXIT_LOAD, &format!("no thread could be started: {error}"));
+    }
     receiver
 }
 

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use lull_wire::{ALPN_ENROL, ALPN_NODE};
 use quinn::{EndpointConfig, VarInt, crypto::rustls::QuicServerConfig};
@@ -54,6 +54,9 @@ fn endpoint_config(secret: &[u8; 64]) -> EndpointConfig {
     let tag = ring::hmac::sign(&key, b"lull connection ids");
     let id_key = tag.as_ref().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     let mut config = EndpointConfig::new(Arc::new(key));
+    // A restarted relay hears from all its nodes within moments, and each needs its reset at once. A reset is smaller
+    // than what it answers, so nothing is amplified.
+    config.min_reset_interval(Duration::ZERO);
     config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
     config
 }

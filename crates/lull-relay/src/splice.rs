@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use lull_types::NodeId;
+use lull_types::{JobId, NodeId};
 use lull_wire::{
     frame::{self, LENGTH_BYTES},
     job::{Grant, HEADER_BYTES_MAX, JobHeader, StreamEnd},
@@ -56,7 +56,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, node: NodeId, send: SendStream, r
         Err(_) => return submitter.end(StreamEnd::Draining),
     };
     shared.metrics.streams.inc();
-    let lender_lost = connect(&shared, &mut submitter, &header, opened).await;
+    let lender_lost = connect(&shared, &mut submitter, job, &header, opened).await;
     shared.metrics.streams.dec();
     let _ = shared.events.send(Event::Finished { job, epoch, lender_lost }).await;
 }
@@ -78,7 +78,7 @@ async fn read_header(shared: &Shared, recv: &mut RecvStream) -> Result<(JobHeade
 }
 
 /// Passes sealed bytes both ways until either side ends. Returns whether the lender was lost.
-async fn connect(shared: &Shared, submitter: &mut Pipe, header: &JobHeader, opened: Opened) -> bool {
+async fn connect(shared: &Shared, submitter: &mut Pipe, job: JobId, header: &JobHeader, opened: Opened) -> bool {
     let Some((send, recv)) = shared.fabric.open(opened.lender).await else {
         submitter.end(StreamEnd::LenderLost);
         return true;
@@ -99,6 +99,8 @@ async fn connect(shared: &Shared, submitter: &mut Pipe, header: &JobHeader, open
             cut = opened.cut => End::Cut(cut.unwrap_or(StreamEnd::Draining)),
         }
     };
+    let (question, answer) = (up.own.0, down.own);
+    tracing::debug!(%job, question_bytes = question, answer_bytes = answer.0, answer_frames = answer.1, "spliced");
     finish(end, submitter, &mut lender)
 }
 
@@ -208,6 +210,8 @@ async fn pass_answer(from: &mut RecvStream, to: &mut SendStream, meter: &mut Met
 struct Meter {
     bytes: Counter,
     frames: Counter,
+    /// Bytes and frames of this stream alone.
+    own: (u64, u64),
     length: [u8; LENGTH_BYTES],
     have: usize,
     rest: usize,
@@ -215,11 +219,12 @@ struct Meter {
 
 impl Meter {
     fn new((bytes, frames): (Counter, Counter)) -> Self {
-        Self { bytes, frames, length: [0; LENGTH_BYTES], have: 0, rest: 0 }
+        Self { bytes, frames, own: (0, 0), length: [0; LENGTH_BYTES], have: 0, rest: 0 }
     }
 
     fn saw(&mut self, mut bytes: &[u8]) {
         self.bytes.inc_by(bytes.len() as u64);
+        self.own.0 += bytes.len() as u64;
         let mut frames = 0;
         while !bytes.is_empty() {
             if self.rest > 0 {
@@ -238,6 +243,7 @@ impl Meter {
             }
         }
         self.frames.inc_by(frames);
+        self.own.1 += frames;
     }
 }
 
