@@ -21,6 +21,10 @@ pub struct Programs {
     pub workers: PathBuf,
 }
 
+fn lull() -> String {
+    format!("lull{}", env::consts::EXE_SUFFIX)
+}
+
 impl Programs {
     /// Beside the running test or demo, with workers from `LULL_WORKER_DIR`.
     ///
@@ -29,7 +33,7 @@ impl Programs {
     pub fn find() -> Result<Self> {
         let own = env::current_exe()?;
         let folders = own.ancestors().skip(1).take(2).map(Path::to_path_buf);
-        let bin = folders.into_iter().find(|folder| folder.join("lull").exists());
+        let bin = folders.into_iter().find(|folder| folder.join(lull()).exists());
         let bin = bin.context("the program `lull` is not built: run this through ./x")?;
         let workers = env::var_os("LULL_WORKER_DIR").context("LULL_WORKER_DIR is not set: run this through ./x")?;
         Ok(Self { bin, workers: workers.into() })
@@ -38,7 +42,7 @@ impl Programs {
     /// The command `lull` for one home.
     #[must_use]
     pub fn lull(&self, home: &Path) -> Command {
-        let mut command = Command::new(self.bin.join("lull"));
+        let mut command = Command::new(self.bin.join(lull()));
         command.env("LULL_HOME", home).env("LULL_WORKER_DIR", &self.workers).env("LULL_LOG_FORMAT", "json");
         command.env_remove("LULL_MODEL").stdin(Stdio::null());
         command

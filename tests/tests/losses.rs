@@ -1,5 +1,7 @@
 //! Processes that die: a clear word now, nothing lost, everybody back.
 
+#![cfg(target_os = "linux")]
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};

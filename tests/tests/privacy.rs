@@ -1,5 +1,7 @@
 //! What the relay can see: never a prompt, never an answer. Each search has a control that finds something.
 
+#![cfg(target_os = "linux")]
+
 use anyhow::{Context as _, Result, ensure};
 use lull_node::{NodeApi as _, RemoteNode};
 use lull_tests::{NodeRole, Org, Wiretap, files_hold, memory_holds, question};
