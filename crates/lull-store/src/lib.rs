@@ -8,6 +8,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// How long a writer waits for another one, in milliseconds.
 pub const BUSY_TIMEOUT_MS: u64 = 5_000;
+/// How long to wait before a new file is turned over again, in milliseconds.
+const WAL_RETRY_MS: u64 = 5;
 
 /// The most bytes that the write-ahead log keeps on the disk after a checkpoint.
 const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
@@ -95,7 +97,7 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS))?;
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let mode = use_wal(connection)?;
     if !mode.eq_ignore_ascii_case("wal") {
         let text = format!("this file system does not allow a write-ahead log (it gave {mode})");
         return Err(rusqlite::Error::SqliteFailure(
@@ -109,6 +111,21 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_MAX)
+}
+
+/// Two processes that turn the same new file over at once would wait for each other, so `SQLite` refuses one of them
+/// without waiting, whatever the busy timeout says: that one tries again.
+fn use_wal(connection: &Connection) -> rusqlite::Result<String> {
+    let mut tries = BUSY_TIMEOUT_MS / WAL_RETRY_MS;
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)) {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && tries > 0 => {
+                tries -= 1;
+                std::thread::sleep(std::time::Duration::from_millis(WAL_RETRY_MS));
+            }
+            other => return other,
+        }
+    }
 }
 
 fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
