@@ -11,13 +11,15 @@ tidy() {
 
 lint() {
   cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
-  # The worker is linted as it is built, so that its large tree is not compiled twice.
-  # shellcheck disable=SC2046
-  (cd "$WORKER" && env $(worker_env "$(cpu_twin)") RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings" \
-    cargo rustc --quiet --release --locked --bin lull-worker-mistral -- --emit=metadata -Dwarnings)
 }
 
-worker() { build_worker; }
+# The worker is linted with the flags it is built with, so that its large tree is compiled only once.
+worker() {
+  # shellcheck disable=SC2046
+  (cd "$WORKER" && env $(worker_env "$(cpu_twin)") RUSTC_WORKSPACE_WRAPPER=clippy-driver \
+    cargo rustc --quiet --release --locked --bin lull-worker-mistral -- --emit=metadata -Dwarnings)
+  build_worker
+}
 
 unit() {
   cargo build --locked --workspace --bins

@@ -28,7 +28,8 @@ pub(crate) struct WorkerBuild {
 
 pub(crate) const V3: WorkerBuild =
     WorkerBuild { engine: "worker-v3", target: "worker-v3", flags: "-Ctarget-cpu=x86-64-v3" };
-pub(crate) const BASELINE: WorkerBuild = WorkerBuild { engine: "worker-baseline", target: "worker-baseline", flags: "" };
+pub(crate) const BASELINE: WorkerBuild =
+    WorkerBuild { engine: "worker-baseline", target: "worker-baseline", flags: "" };
 
 impl WorkerBuild {
     /// Whether it is there already, so that building it takes seconds.

@@ -158,7 +158,8 @@ impl Answer {
                 Outcome::Cancelled
             }
             Err(Stop::Failed(fault)) => {
-                tracing::warn!(%job, code = %fault.code, reason = fault.message, "an answer failed");
+                // The sentence may come from the worker, which holds content: it is for the one who asked, not for a log.
+                tracing::warn!(%job, code = %fault.code, "an answer failed");
                 let code = fault.code;
                 if self.send(AnswerBody::Failed(fault), true).await.is_err() {
                     close(&mut self.stream, StreamEnd::LenderLost);

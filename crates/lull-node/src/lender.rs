@@ -325,7 +325,7 @@ impl Lender {
     }
 
     fn worker_died(&mut self, slot: usize, model: ModelHash, fault: Fault, lived: Duration) {
-        tracing::warn!(slot, code = %fault.code, reason = fault.message, "a worker died");
+        tracing::warn!(slot, code = %fault.code, "a worker died; `lull status` says why");
         self.bookings.unloaded(slot, model);
         let card = self.card(slot, model);
         card.state = WorkerState::Down;

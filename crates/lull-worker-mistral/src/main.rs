@@ -1,4 +1,5 @@
 //! The worker process on mistral.rs: it answers with one model and knows nothing of networks, jobs or people.
+//! It must never open a connection, or read anything but the model it was given.
 
 mod engine;
 mod load;
