@@ -6,7 +6,7 @@ use std::{
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use lull_node::Chat;
@@ -62,23 +62,24 @@ fn label(headers: &HeaderMap) -> Result<Label, ApiError> {
 }
 
 /// Waits until a lender has the job.
-async fn started(chat: &mut Chat) -> Result<(JobId, Answered), Fault> {
+async fn started(chat: &mut Chat) -> Result<(JobId, Answered), ApiError> {
     loop {
         match chat.next().await {
             Some(ChatEvent::Queued { .. }) => {}
             Some(ChatEvent::Started { job, by }) => return Ok((job, by)),
-            Some(ChatEvent::Failed(fault)) => return Err(fault),
+            Some(ChatEvent::Failed(fault)) => return Err(fault.into()),
             Some(ChatEvent::Token(_) | ChatEvent::Tail { .. } | ChatEvent::Done { .. }) => {
-                return Err(Fault::new(Code::Internal, "the node answered before a lender had the job"));
+                return Err(Fault::new(Code::Internal, "the node answered before a lender had the job").into());
             }
             None => return Err(unfinished()),
         }
     }
 }
 
-/// The channel ended without a last event.
-pub(crate) fn unfinished() -> Fault {
-    Fault::new(Code::Internal, "the node stopped in the middle of the answer; ask again")
+/// The channel ended without a last event: a failure, and not the API's own.
+pub(crate) fn unfinished() -> ApiError {
+    let message = "the node stopped in the middle of the answer; ask again";
+    ApiError::new(StatusCode::BAD_GATEWAY, Code::Internal.as_str(), message)
 }
 
 struct Whole {
@@ -89,7 +90,7 @@ struct Whole {
     by: Answered,
 }
 
-async fn whole(mut chat: Chat, mut by: Answered, logprobs: bool) -> Result<Whole, Fault> {
+async fn whole(mut chat: Chat, mut by: Answered, logprobs: bool) -> Result<Whole, ApiError> {
     let mut text = String::new();
     let mut likely = logprobs.then(Vec::new);
     loop {
@@ -97,7 +98,7 @@ async fn whole(mut chat: Chat, mut by: Answered, logprobs: bool) -> Result<Whole
         text += event.text();
         if text.len() > ANSWER_BYTES_MAX {
             let message = format!("the answer is longer than {ANSWER_BYTES_MAX} bytes; ask for it as a stream");
-            return Err(Fault::new(Code::Internal, message));
+            return Err(Fault::new(Code::Internal, message).into());
         }
         match event {
             ChatEvent::Token(token) => {
@@ -107,7 +108,7 @@ async fn whole(mut chat: Chat, mut by: Answered, logprobs: bool) -> Result<Whole
             }
             ChatEvent::Started { by: other, .. } => by = other,
             ChatEvent::Done { finish, usage, .. } => return Ok(Whole { text, likely, finish, usage, by }),
-            ChatEvent::Failed(fault) => return Err(fault),
+            ChatEvent::Failed(fault) => return Err(fault.into()),
             ChatEvent::Queued { .. } | ChatEvent::Tail { .. } => {}
         }
     }

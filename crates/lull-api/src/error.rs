@@ -8,8 +8,6 @@ use serde::Serialize;
 
 /// After how long a busy pool should be asked again, in seconds.
 const RETRY_AFTER_S: u32 = 5;
-/// The most of a parser's own words that is passed on, in characters.
-const DETAIL_CHARS_MAX: usize = 200;
 
 /// What a client is told when its request fails, in OpenAI's shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,11 +47,9 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_value", message).about(param)
     }
 
-    /// A parameter has the wrong type; `detail` is the parser's own sentence.
-    pub(crate) fn mistyped(param: &str, detail: &serde_json::Error) -> Self {
-        let detail: String = detail.to_string().chars().take(DETAIL_CHARS_MAX).collect();
-        Self::new(StatusCode::BAD_REQUEST, "invalid_type", format!("Wrong type for \"{param}\": {detail}."))
-            .about(param)
+    /// A parameter has the wrong type; `expected` says in plain words what it must be.
+    pub(crate) fn mistyped(param: &str, expected: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_type", format!("\"{param}\" must be {expected}.")).about(param)
     }
 
     /// A parameter is needed.

@@ -1,8 +1,8 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _, MapAccess, Visitor},
+    de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -12,6 +12,43 @@ use crate::error::ApiError;
 const FIELDS_MAX: usize = 64;
 /// The longest field name that is repeated to the client, in characters.
 const NAME_CHARS_MAX: usize = 64;
+
+/// What an object must be, in an error's words.
+pub(crate) const OBJECT: &str = "an object with at most 64 fields, none of them twice";
+
+/// What a field can hold.
+pub(crate) trait Plain: DeserializeOwned {
+    /// What it must be, in an error's words: "must be ...".
+    const EXPECTED: &'static str;
+}
+
+impl Plain for String {
+    const EXPECTED: &'static str = "a text";
+}
+
+impl Plain for bool {
+    const EXPECTED: &'static str = "true or false";
+}
+
+impl Plain for f64 {
+    const EXPECTED: &'static str = "a number";
+}
+
+impl Plain for u64 {
+    const EXPECTED: &'static str = "a whole number, 0 or more";
+}
+
+impl Plain for i64 {
+    const EXPECTED: &'static str = "a whole number";
+}
+
+impl Plain for BTreeMap<String, String> {
+    const EXPECTED: &'static str = "an object of texts";
+}
+
+impl Plain for Vec<IgnoredAny> {
+    const EXPECTED: &'static str = "a list";
+}
 
 /// A JSON object whose fields are taken one by one, so that none is overlooked.
 ///
@@ -43,13 +80,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a field; none if it is absent or null.
-    pub(crate) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
+    pub(crate) fn take<T: Plain>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
         let Some(text) = self.raw(name) else { return Ok(None) };
-        serde_json::from_str(text).map(Some).map_err(|error| ApiError::mistyped(&self.path(name), &error))
+        serde_json::from_str(text).map(Some).map_err(|_| ApiError::mistyped(&self.path(name), T::EXPECTED))
     }
 
     /// Takes a field that must be there.
-    pub(crate) fn need<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, ApiError> {
+    pub(crate) fn need<T: Plain>(&mut self, name: &str) -> Result<T, ApiError> {
         self.take(name)?.ok_or_else(|| ApiError::missing(&self.path(name)))
     }
 

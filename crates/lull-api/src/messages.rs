@@ -1,17 +1,23 @@
 use lull_types::{Message, Role};
 use serde_json::value::RawValue;
 
-use crate::{error::ApiError, fields::Fields};
+use crate::{
+    error::ApiError,
+    fields::{Fields, OBJECT},
+};
 
 /// The most messages of one conversation.
 const MESSAGES_MAX: usize = 4096;
 /// The most parts of one message.
 const PARTS_MAX: usize = 1024;
+/// What a message's content must be, in an error's words.
+const CONTENT: &str = "a text or a list of parts";
 
 /// The conversation in `messages`.
 pub(crate) fn take(fields: &mut Fields<'_>) -> Result<Vec<Message>, ApiError> {
     let text = fields.raw("messages").ok_or_else(|| ApiError::missing("messages"))?;
-    let raw: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| ApiError::mistyped("messages", &error))?;
+    let raw: Vec<&RawValue> =
+        serde_json::from_str(text).map_err(|_| ApiError::mistyped("messages", "a list of messages"))?;
     if raw.is_empty() || raw.len() > MESSAGES_MAX {
         let message = format!("\"messages\" has {} messages; 1 to {MESSAGES_MAX} are possible.", raw.len());
         return Err(ApiError::invalid("messages", message));
@@ -21,7 +27,7 @@ pub(crate) fn take(fields: &mut Fields<'_>) -> Result<Vec<Message>, ApiError> {
 
 fn message(number: usize, text: &str) -> Result<Message, ApiError> {
     let at = format!("messages[{number}]");
-    let mut fields = Fields::parse(text, &format!("{at}.")).map_err(|error| ApiError::mistyped(&at, &error))?;
+    let mut fields = Fields::parse(text, &format!("{at}.")).map_err(|_| ApiError::mistyped(&at, OBJECT))?;
     let name: String = fields.need("role")?;
     let role = match name.as_str() {
         "system" | "developer" => Role::System,
@@ -56,9 +62,9 @@ fn content(fields: &mut Fields<'_>) -> Result<String, ApiError> {
     let at = fields.path("content");
     let text = fields.raw("content").ok_or_else(|| ApiError::missing(&at))?;
     if !text.starts_with('[') {
-        return serde_json::from_str(text).map_err(|error| ApiError::mistyped(&at, &error));
+        return serde_json::from_str(text).map_err(|_| ApiError::mistyped(&at, CONTENT));
     }
-    let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| ApiError::mistyped(&at, &error))?;
+    let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| ApiError::mistyped(&at, CONTENT))?;
     if parts.is_empty() || parts.len() > PARTS_MAX {
         let message = format!("\"{at}\" has {} parts; 1 to {PARTS_MAX} are possible.", parts.len());
         return Err(ApiError::invalid(&at, message));
@@ -66,8 +72,7 @@ fn content(fields: &mut Fields<'_>) -> Result<String, ApiError> {
     let mut whole = String::new();
     for (number, part) in parts.iter().enumerate() {
         let at = format!("{at}[{number}]");
-        let mut fields =
-            Fields::parse(part.get(), &format!("{at}.")).map_err(|error| ApiError::mistyped(&at, &error))?;
+        let mut fields = Fields::parse(part.get(), &format!("{at}.")).map_err(|_| ApiError::mistyped(&at, OBJECT))?;
         let kind: String = fields.need("type")?;
         if kind != "text" {
             let message = "Only parts of the type \"text\" are supported yet.";

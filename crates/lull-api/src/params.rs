@@ -4,7 +4,10 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 
-use crate::{error::ApiError, fields::Fields};
+use crate::{
+    error::ApiError,
+    fields::{Fields, Plain},
+};
 
 /// The widest choice that `top_k` can ask for, in tokens.
 const TOP_K_MAX: i64 = 1 << 20;
@@ -62,6 +65,9 @@ fn seed(fields: &mut Fields<'_>) -> Result<u64, ApiError> {
         Unsigned(u64),
         Signed(i64),
     }
+    impl Plain for Seed {
+        const EXPECTED: &'static str = "a whole number of at most 64 bits";
+    }
     match fields.take("seed")? {
         Some(Seed::Unsigned(seed)) => Ok(seed),
         Some(Seed::Signed(seed)) => Ok(seed.cast_unsigned()),
@@ -104,6 +110,9 @@ fn stop(fields: &mut Fields<'_>) -> Result<Vec<String>, ApiError> {
         One(String),
         Many(Vec<String>),
     }
+    impl Plain for Stop {
+        const EXPECTED: &'static str = "a text or a list of texts";
+    }
     let stops = match fields.take("stop")? {
         None => Vec::new(),
         Some(Stop::One(stop)) => vec![stop],
@@ -139,6 +148,11 @@ fn logprobs(fields: &mut Fields<'_>) -> Result<Option<u8>, ApiError> {
 
 /// `logit_bias`: token ids as texts, each with a number from -100 to 100.
 struct Bias(Vec<(u32, f32)>);
+
+impl Plain for Bias {
+    const EXPECTED: &'static str =
+        "an object that gives at most 1024 token ids, such as \"42\", a number from -100 to 100 each";
+}
 
 impl<'de> Deserialize<'de> for Bias {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

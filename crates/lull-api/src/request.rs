@@ -3,7 +3,11 @@ use std::collections::BTreeMap;
 use lull_types::{ChatRequest, Label};
 use serde::Deserialize;
 
-use crate::{error::ApiError, fields::Fields, messages, params};
+use crate::{
+    error::ApiError,
+    fields::{Fields, OBJECT, Plain},
+    messages, params,
+};
 
 /// The longest name of a model, in bytes.
 const MODEL_BYTES_MAX: usize = 256;
@@ -66,7 +70,7 @@ fn stream_options(fields: &mut Fields<'_>, stream: bool) -> Result<bool, ApiErro
         return Err(ApiError::invalid("stream_options", "\"stream_options\" needs \"stream\": true."));
     }
     let mut options =
-        Fields::parse(text, "stream_options.").map_err(|error| ApiError::mistyped("stream_options", &error))?;
+        Fields::parse(text, "stream_options.").map_err(|_| ApiError::mistyped("stream_options", OBJECT))?;
     let include_usage = options.take("include_usage")?.unwrap_or(false);
     if options.take("include_obfuscation")? == Some(true) {
         let message = "Padding is not supported here: the stream does not leave this machine.";
@@ -102,6 +106,9 @@ fn response_format(fields: &mut Fields<'_>) -> Result<(), ApiError> {
     #[derive(Deserialize)]
     struct Format {
         r#type: String,
+    }
+    impl Plain for Format {
+        const EXPECTED: &'static str = "an object such as {\"type\": \"text\"}";
     }
     match fields.take::<Format>("response_format")? {
         Some(format) if format.r#type != "text" => Err(ApiError::unsupported(

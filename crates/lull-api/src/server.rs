@@ -35,6 +35,9 @@ pub async fn serve(
     keys: Keys,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    if let Some(fault) = keys.fault() {
+        tracing::warn!(code = %fault.code, reason = fault.message, "no key is accepted");
+    }
     let service = TowerToHyperService::new(router(node, keys, listener.local_addr()?));
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);

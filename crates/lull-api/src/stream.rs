@@ -80,7 +80,7 @@ impl Events {
                 self.over = true;
             }
             Some(ChatEvent::Failed(fault)) => self.fail(text, fault.into()),
-            None => self.fail(text, unfinished().into()),
+            None => self.fail(text, unfinished()),
         }
     }
 

@@ -146,7 +146,7 @@ async fn a_failure_in_the_middle_is_an_event_and_no_end() {
     let (_, answer) = api.exchange(&question(), vec![started(), token(0, "a"), lost()]).await;
     assert_eq!(answer.status(), 502);
     let (_, answer) = api.exchange(&question(), vec![started(), token(0, "a")]).await;
-    assert_eq!(answer.status(), 500, "the node stopped");
+    assert_eq!(answer.status(), 502, "the node stopped");
 }
 
 #[tokio::test]

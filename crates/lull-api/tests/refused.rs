@@ -6,7 +6,10 @@
 #[expect(dead_code, reason = "each test binary uses a part")]
 mod support;
 
-use std::fs;
+use std::{
+    fs, io,
+    sync::{Arc, Mutex},
+};
 
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN};
 use lull_api::BODY_BYTES_MAX;
@@ -179,8 +182,85 @@ async fn wrong_fields_are_refused_by_name() {
         let error = error(api.send(api.ask(&body)).await, 400, &what).await;
         assert_eq!((&error["param"], &error["code"]), (&param.into(), &code.into()), "{what}: {error}");
         assert_eq!(error["type"], "invalid_request_error");
+        let message = error["message"].as_str().unwrap();
+        for foreign in ["u64", "i64", "f32", "f64", "enum", "variant", "invalid type", "line ", "column", "struct"] {
+            assert!(!message.contains(foreign), "{what}: {message}");
+        }
+        if code == "invalid_type" {
+            assert!(message.starts_with(&format!("\"{param}\" must be ")), "{what}: {message}");
+        }
     }
     assert!(api.asked.is_empty(), "nothing reached the node");
+}
+
+#[tokio::test]
+async fn a_wrong_type_is_explained_in_plain_words() {
+    let api = Api::start().await;
+    let rows = [
+        (json!({"seed": 1.5}), "\"seed\" must be a whole number of at most 64 bits."),
+        (json!({"max_tokens": "many"}), "\"max_tokens\" must be a whole number, 0 or more."),
+        (json!({"temperature": "hot"}), "\"temperature\" must be a number."),
+        (json!({"stop": 5}), "\"stop\" must be a text or a list of texts."),
+        (json!({"stream": "yes"}), "\"stream\" must be true or false."),
+        (json!({"messages": [5]}), "\"messages[0]\" must be an object with at most 64 fields, none of them twice."),
+    ];
+    for (fields, message) in rows {
+        let mut body = json!({"model": "lull-demo", "messages": [{"role": "user", "content": "Hi"}]});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        assert_eq!(error(api.send(api.ask(&body)).await, 400, message).await["message"], message);
+    }
+}
+
+/// What is logged while it is set as the thread's subscriber.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn unusable_keys_are_logged_when_the_api_starts() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("keys.json"), [0xff, 0x00]).unwrap();
+    let keys = lull_node::Keys::open(home.path()).unwrap();
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let log = tracing::subscriber::set_default(subscriber);
+    lull_api::serve(listener, support::node(), keys, async {}).await.unwrap();
+    drop(log);
+    let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("WARN") && log.contains("keys.json is damaged"), "{log}");
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_a_failure() {
+    let mut api = Api::start().await;
+    for events in [vec![], vec![started()], vec![started(), support::token(0, "half")]] {
+        let body = json!({"model": "lull-demo", "messages": [{"role": "user", "content": "Hi"}]});
+        let what = format!("{} events", events.len());
+        let (_, answer) = api.exchange(&body, events.clone()).await;
+        assert!(error(answer, 502, &what).await["message"].as_str().unwrap().contains("ask again"));
+        let body = json!({"model": "lull-demo", "messages": [{"role": "user", "content": "Hi"}], "stream": true});
+        let (_, answer) = api.exchange(&body, events.clone()).await;
+        if events.is_empty() {
+            error(answer, 502, &what).await;
+        } else {
+            let text = answer.text().await;
+            assert!(text.contains("\"error\"") && !text.contains("[DONE]"), "{what}: {text}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use lull_relay::admin::{self, NodeView};
+use lull_types::NodeId;
 use time::OffsetDateTime;
 
 use crate::{
@@ -40,7 +41,7 @@ fn nodes(dir: &Path, json: bool) -> Result<(), Failure> {
             (Some(_), _) => "revoked",
             (None, Some(true)) => "connected",
             (None, Some(false)) => "away",
-            (None, None) => "unknown: the relay is not running",
+            (None, None) => "unknown: no relay answers",
         };
         let cells = [&row.name, &row.node.to_string(), &row.groups.join(","), state, &row.version];
         table.push(cells.map(String::from).to_vec());
@@ -61,7 +62,7 @@ fn usage(dir: &Path, json: bool) -> Result<(), Failure> {
             date(row.day),
             names.get(&row.node).cloned().unwrap_or_else(|| row.node.short()),
             row.role.clone(),
-            if row.team == row.node.to_string() { "-".into() } else { row.team.clone() },
+            if row.team.parse::<NodeId>().is_ok() { "-".into() } else { row.team.clone() },
             row.model.clone(),
             row.jobs.to_string(),
             row.prompt_tokens.to_string(),

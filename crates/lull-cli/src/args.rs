@@ -257,6 +257,9 @@ fn temperature(text: &str) -> Result<f32, String> {
     if (0.0..=2.0).contains(&value) { Ok(value) } else { Err("it must lie between 0 and 2".into()) }
 }
 
+/// The longest life of an invitation, in seconds.
+const TTL_MAX_S: u64 = 366 * 86_400;
+
 /// A number and its unit, as seconds.
 fn duration_s(text: &str) -> Result<u64, String> {
     let fault = || format!("\"{text}\" is no duration: use a number and s, m, h or d, such as 12h");
@@ -269,7 +272,8 @@ fn duration_s(text: &str) -> Result<u64, String> {
         _ => return Err(fault()),
     };
     let number: u64 = number.parse().map_err(|_| fault())?;
-    number.checked_mul(factor).filter(|&seconds| (1..=366 * 24 * 3600).contains(&seconds)).ok_or_else(fault)
+    let within = number.checked_mul(factor).filter(|seconds| (1..=TTL_MAX_S).contains(seconds));
+    within.ok_or_else(|| format!("it must lie between 1s and {}d", TTL_MAX_S / 86_400))
 }
 
 pub(crate) fn completions(shell: clap_complete::Shell) {

@@ -1,19 +1,25 @@
 use std::{
     io::{IsTerminal as _, Read as _},
     path::Path,
+    time::{Duration, Instant},
 };
 
 use lull_node::{NodeApi, RemoteNode};
 use lull_types::{
-    Answered, ChatEvent, ChatRequest, FinishReason, JobTimings, Message, Request, Response, Role, Sampling, Usage,
+    Answered, ChatEvent, ChatRequest, Code, Fault, FinishReason, JobTimings, Message, Request, Response, Role,
+    Sampling, Usage,
 };
 
 use crate::{args, output, output::Failure};
 
 const DEMO: &str = "lull-demo";
+/// How long a node may take to open its door.
+const START_MAX: Duration = Duration::from_secs(2);
+/// How often to look whether it has.
+const START_LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(home: &Path, args: args::Chat) -> Result<(), Failure> {
-    let node = RemoteNode::connect(home).await?;
+    let node = started(home).await?;
     let model = match &args.model {
         Some(model) => model.clone(),
         None => best_model(&node).await?,
@@ -43,10 +49,25 @@ pub(crate) async fn run(home: &Path, args: args::Chat) -> Result<(), Failure> {
     Err(Failure::new(6, "the node stopped before the answer was whole; start it again with: lull node run"))
 }
 
+/// The running node. One that was started in the same breath gets a moment to open its door.
+async fn started(home: &Path) -> Result<RemoteNode, Failure> {
+    let until = Instant::now() + START_MAX;
+    loop {
+        match RemoteNode::connect(home).await {
+            Err(fault) if fault.code == Code::NotRunning && Instant::now() < until => {
+                tokio::time::sleep(START_LOOK).await;
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
 fn messages(args: &args::Chat) -> Result<Vec<Message>, Failure> {
     let prompt = if args.prompt == "-" {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
+        let read = std::io::stdin().read_to_string(&mut text);
+        let sentence = |error| format!("the question on standard input cannot be read ({error}): send text in UTF-8");
+        read.map_err(|error| Fault::new(Code::BadRequest, sentence(error)))?;
         text
     } else {
         args.prompt.clone()

@@ -21,8 +21,8 @@ const API_PORT: u16 = 5855;
 pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> Result<(), Failure> {
     match command {
         Node::Enroll { token, name, force } => {
-            let token: Token =
-                token.parse().map_err(|error: lull_wire::TokenError| Failure::new(4, error.to_string()))?;
+            let refused = |error: lull_wire::TokenError| Fault::new(Code::Unauthorized, error.to_string());
+            let token: Token = token.parse().map_err(refused)?;
             let enrolled = lull_node::enroll(home, &token, name, force).await?;
             output::line(&format!("{} has joined {}. Next: lull node run", enrolled.name, enrolled.org))
         }
@@ -70,9 +70,8 @@ async fn listen(asked: Option<SocketAddr>) -> Result<TcpListener, Failure> {
                 format!("the local API is for this machine only: {address} is not a loopback address, use 127.0.0.1");
             return Err(Fault::new(Code::BadRequest, text).into());
         }
-        let fault = |error| {
-            Failure::new(1, format!("the local API cannot listen on {address}: {error}; choose another with --api"))
-        };
+        let sentence = |error| format!("the local API cannot listen on {address} ({error}): choose another with --api");
+        let fault = |error| Failure::from(Fault::new(Code::BadRequest, sentence(error)));
         return TcpListener::bind(address).await.map_err(fault);
     }
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, API_PORT));

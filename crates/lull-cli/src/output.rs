@@ -27,12 +27,10 @@ impl From<Fault> for Failure {
 impl From<RelayError> for Failure {
     fn from(error: RelayError) -> Self {
         let exit = match error {
-            RelayError::BadRequest(_) => 2,
             RelayError::NoSuchNode(_) => 3,
-            RelayError::NotReached(_) => 5,
-            _ => 1,
+            _ => exit_of(error.code()),
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, format!("{error} [{}]", error.code()))
     }
 }
 
@@ -72,13 +70,18 @@ const fn exit_of(code: Code) -> u8 {
     }
 }
 
-/// Says on standard error what went wrong.
+/// What a shell reports for a program whose reader went away (128 + SIGPIPE).
+const READER_GONE: u8 = 141;
+
+/// Says on standard error what went wrong; nothing when it is only that nobody reads any more.
 pub(crate) fn fail(failure: &Failure) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "lull: {}", failure.message);
+    if failure.exit != READER_GONE {
+        let _ = writeln!(std::io::stderr(), "lull: {}", failure.message);
+    }
     ExitCode::from(failure.exit)
 }
 
-/// Prints one line. A reader that has gone away ends the program quietly, as other tools do.
+/// Prints one line.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     write(text, true)
 }
@@ -91,7 +94,10 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
 fn write(text: &str, end: bool) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| if end { out.write_all(b"\n") } else { Ok(()) });
-    written.and_then(|()| out.flush()).map_err(|error| Failure::new(1, format!("cannot write: {error}")))
+    written.and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Failure::new(READER_GONE, ""),
+        _ => Failure::new(1, format!("cannot write to standard output: {error}")),
+    })
 }
 
 /// Prints data for programs.

@@ -32,7 +32,7 @@ fn show(status: &StatusView) -> Result<(), Failure> {
             WorkerState::Down => "down",
         };
         let again =
-            if worker.restarts > 0 { format!(", started again {} times", worker.restarts) } else { String::new() };
+            if worker.restarts > 0 { format!(", started again {}", times(worker.restarts)) } else { String::new() };
         let why = worker.last_fault.as_ref().map(|fault| format!(", last fault: {fault}")).unwrap_or_default();
         row("worker", format!("{}: {state}{again}{why}", worker.model));
     }
@@ -40,6 +40,10 @@ fn show(status: &StatusView) -> Result<(), Failure> {
     row("jobs", format!("{} answered here, {} asked from here since the start", status.jobs_lent, status.jobs_asked));
     row("version", status.version.clone());
     output::table(&rows)
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { "once".into() } else { format!("{count} times") }
 }
 
 /// State and reason in one line.

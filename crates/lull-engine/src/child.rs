@@ -38,7 +38,7 @@ impl Trouble {
     pub(crate) fn breach(what: impl std::fmt::Display) -> Self {
         Self::Kill(Fault::new(
             Code::WorkerProtocol,
-            format!("the worker broke its protocol and was killed: {what}; a fresh one can be started"),
+            format!("the worker broke its protocol and was killed: {what}; ask again"),
         ))
     }
 
@@ -46,9 +46,7 @@ impl Trouble {
         let seconds = bound.as_secs_f32();
         Self::Kill(Fault::new(
             Code::WorkerHung,
-            format!(
-                "the worker gave no sign for {seconds:.1} s while {doing} and was killed; a fresh one can be started"
-            ),
+            format!("the worker gave no sign for {seconds:.1} s while {doing} and was killed; ask again"),
         ))
     }
 }
@@ -201,7 +199,7 @@ pub(crate) fn believable(mut fault: Fault) -> Result<Fault, Trouble> {
 }
 
 fn autopsy(status: Option<ExitStatus>, words: &[String], memory_max: Option<u64>) -> Fault {
-    let again = "a fresh one can be started";
+    let again = "ask again";
     if words.iter().any(|line| line.starts_with(OUT_OF_MEMORY)) {
         let limit = memory_max.map_or_else(String::new, |bytes| format!(" than its limit of {} MiB", bytes >> 20));
         return Fault::new(Code::WorkerMemory, format!("the worker needed more memory{limit}; {again}"));

@@ -36,7 +36,7 @@ pub(crate) struct Lock {
 impl Lock {
     fn file(root: &Path) -> Result<(File, PathBuf), Fault> {
         let path = root.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = owner_only().create(true).truncate(false).write(true).open(&path);
         file.map(|file| (file, path.clone())).map_err(|error| fault::io("open", &path, &error))
     }
 
@@ -98,7 +98,7 @@ pub(crate) fn write_new(
     on_bytes: &mut dyn FnMut(u64),
 ) -> Result<(u64, ContentHash), Fault> {
     let written = (|| {
-        let mut file = OpenOptions::new().create_new(true).write(true).open(path)?;
+        let mut file = owner_only().create_new(true).write(true).open(path)?;
         let hashed = hash_through(reader, &mut file, on_bytes)?;
         read_only(&file)?;
         file.sync_all()?;
@@ -116,8 +116,13 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<(), Fault> {
     copied.map_err(|error| fault::io("write", to, &error))
 }
 
+/// Makes a folder, with those above it that are missing; other users cannot enter what is made.
 pub(crate) fn create_dir(path: &Path) -> Result<(), Fault> {
-    fs::create_dir_all(path).map_err(|error| fault::io("create", path, &error))
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| fault::io("create", path, &error))
 }
 
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Fault> {
@@ -164,11 +169,25 @@ pub(crate) fn sync_dir(_: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Nobody should edit a file that has several names.
+/// Opens files that, where they are made, only this user can read and write.
+#[cfg(unix)]
+fn owner_only() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+#[cfg(not(unix))]
+fn owner_only() -> OpenOptions {
+    OpenOptions::new()
+}
+
+/// Nobody should edit a file that has several names, and nobody else read it.
 #[cfg(unix)]
 fn read_only(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o444))
+    file.set_permissions(fs::Permissions::from_mode(0o400))
 }
 
 #[cfg(not(unix))]

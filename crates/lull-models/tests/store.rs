@@ -424,3 +424,27 @@ fn the_demo_model_is_installed_once_and_renewed() {
     assert_eq!(place.blobs(), 3);
     store.verify(DEMO_NAME, &mut quiet()).unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn only_its_user_can_enter_or_read_the_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    // Two levels deep, so that every folder on the way is made, too.
+    let store = Store::open(&home.path().join("lull")).unwrap();
+    store.ensure_demo().unwrap();
+    let mut folders = vec![home.path().join("lull")];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700, "{}", folder.display());
+        for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", entry.path().display());
+            seen += 1;
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    assert!(seen > 8, "{seen}");
+}

@@ -25,7 +25,7 @@ pub const STREAMS_MAX: u32 = 16;
 /// how long a node can go without noticing: the promise is to be back within 5 seconds.
 pub const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(3);
 /// After this silence the other side counts as gone.
-pub const IDLE_MAX: std::time::Duration = std::time::Duration::from_secs(15);
+pub const IDLE_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// Bytes that may be in flight on one stream before its reader takes them: what bounds memory under back-pressure.
 pub const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 

@@ -9,7 +9,7 @@ use lull_wire::{
     FrameError, Signed, frame,
     job::{ANSWER_BYTES_MAX, AnswerBody, GRANT_OPEN_S, Grant, HEADER_BYTES_MAX, JobHeader, Question, StreamEnd},
 };
-use quinn::{Connection, ReadError, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +68,7 @@ async fn open(attempt: Attempt) -> Result<Opened, Fault> {
     question.extend_from_slice(&sealed);
     let late = || Fault::new(Code::LenderLost, "no stream was free before the grant was over; ask again");
     let opened = timeout(OPEN_MAX, connection.open_bi()).await.map_err(|_| late())?;
-    let (send, receive) = opened.map_err(|error| lost(&error))?;
+    let (send, receive) = opened.map_err(|error| disconnected(&error))?;
     Ok(Opened { send, receive, question, opener })
 }
 
@@ -157,10 +157,18 @@ fn broken(error: &FrameError) -> Fault {
             StreamEnd::Draining => Fault::new(Code::RelayDraining, "the relay is shutting down; ask again in a moment"),
             StreamEnd::Cancelled | StreamEnd::LenderLost => lost(&"its machine went away"),
         },
+        Some(ReadError::ConnectionLost(error)) => disconnected(error),
         _ => lost(error),
     }
 }
 
 fn lost(why: &dyn std::fmt::Display) -> Fault {
     Fault::new(Code::LenderLost, format!("the answer broke off ({why}); ask again"))
+}
+
+/// The way to the relay is gone, and every stream with it; whoever lends may still be there.
+fn disconnected(error: &ConnectionError) -> Fault {
+    tracing::debug!(%error, "the connection to the relay was lost under a run");
+    let text = "the connection to the relay was lost in the middle of the answer; what came so far is right, ask again";
+    Fault::new(Code::RelayUnreachable, text)
 }

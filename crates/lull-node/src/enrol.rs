@@ -61,6 +61,7 @@ pub async fn enroll(home: &Path, token: &Token, name: Option<String>, force: boo
     let chain = certify(token, &key, &name)?;
     let identity = Identity::new(key, token.root, token.relay.clone(), token.statement.clone(), chain)
         .map_err(|why| Fault::new(Code::BadSeal, format!("this token does not hold ({why}); ask IT for a new one")))?;
+    home.prove_room()?;
     let (identity, transport) = ask(identity).await?;
     identity.store(&home, &transport)?;
     tracing::info!(node = %identity.device.node, org = identity.statement.org, "enrolled");

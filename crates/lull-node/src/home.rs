@@ -39,7 +39,7 @@ impl Home {
     /// # Errors
     /// [`Code::Storage`].
     pub fn open(path: &Path) -> Result<Self, Fault> {
-        fs::create_dir_all(path).map_err(|error| storage("make the folder", path, &error))?;
+        create_folders(path)?;
         let path = fs::canonicalize(path).map_err(|error| storage("find the folder", path, &error))?;
         private_folder(&path).map_err(|error| storage("close to other users the folder", &path, &error))?;
         Ok(Self(path))
@@ -79,14 +79,30 @@ impl Home {
         self.0.join("node.sock")
     }
 
+    /// Proves that what an enrolment stores fits: before an invitation is spent on it.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when the disk is full or refuses to be written.
+    pub(crate) fn prove_room(&self) -> Result<(), Fault> {
+        let probe = self.0.join("room.new");
+        remove(&probe)?;
+        let written = write_new(&probe, &vec![0x55; ROOM_BYTES]);
+        let removed = remove(&probe);
+        written.map_err(|error| {
+            let text = format!("{} cannot be written: {error}; free some space, then try again", self.0.display());
+            Fault::new(Code::Storage, text)
+        })?;
+        removed
+    }
+
     /// Takes the folder for this process alone, until the result is dropped or the process ends, however it ends.
     ///
     /// # Errors
     /// [`Code::Busy`] when another process has it, [`Code::Storage`].
     pub fn lock(&self) -> Result<HomeLock, Fault> {
         let path = self.0.join("node.lock");
-        let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = open.map_err(|error| storage("open", &path, &error))?;
+        let file = owner_only().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| storage("open", &path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(HomeLock { file }),
             Err(TryLockError::WouldBlock) => Err(Fault::new(
@@ -100,6 +116,9 @@ impl Home {
         }
     }
 }
+
+/// What an enrolment stores, at most, in bytes.
+const ROOM_BYTES: usize = 64 * 1024;
 
 /// The right to be the one node of a [`Home`].
 #[derive(Debug)]
@@ -140,10 +159,28 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let fault = |error: io::Error| storage("write", path, &error);
     let fresh = path.with_extension("new");
     remove(&fresh)?;
-    let mut file = private_file(&fresh).map_err(fault)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
-    fs::rename(&fresh, path).map_err(fault)?;
-    sync_folder(path).map_err(fault)
+    let written = write_new(&fresh, bytes).and_then(|()| fs::rename(&fresh, path));
+    if written.is_err() {
+        // Nobody would ever look at it; the fault that counts is the first.
+        let _ = remove(&fresh);
+    }
+    written.and_then(|()| sync_folder(path)).map_err(fault)
+}
+
+/// A new file of this user only, safe on the disk when this returns.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = owner_only().create_new(true).write(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes a folder, with those above it that are missing; other users cannot enter what is made.
+pub(crate) fn create_folders(path: &Path) -> Result<(), Fault> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| storage("make the folder", path, &error))
 }
 
 /// Removes a file if it is there.
@@ -160,10 +197,13 @@ fn private_folder(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
 }
 
+/// Opens files that, where they are made, only this user can read and write.
 #[cfg(unix)]
-fn private_file(path: &Path) -> io::Result<File> {
+pub(crate) fn owner_only() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
 }
 
 #[cfg(unix)]
@@ -178,8 +218,8 @@ fn private_folder(_: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create_new(true).write(true).open(path)
+pub(crate) fn owner_only() -> OpenOptions {
+    OpenOptions::new()
 }
 
 #[cfg(not(unix))]
@@ -209,11 +249,29 @@ mod tests {
         let home = Home::open(&folder.path().join("home")).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(home.path()), 0o700);
+        create_folders(&home.scratch().join("slot-0")).unwrap();
+        assert_eq!((mode(&home.scratch()), mode(&home.scratch().join("slot-0"))), (0o700, 0o700));
+        fs::remove_dir_all(home.scratch()).unwrap();
+        drop(home.lock().unwrap());
+        assert_eq!(mode(&home.path().join("node.lock")), 0o600);
+        fs::remove_file(home.path().join("node.lock")).unwrap();
         write(&home.device_key(), b"one").unwrap();
         write(&home.device_key(), b"two").unwrap();
         assert_eq!(mode(&home.device_key()), 0o600);
         assert_eq!(read(&home.device_key()).unwrap().as_deref(), Some(b"two".as_slice()));
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::open(folder.path()).unwrap();
+        home.prove_room().unwrap();
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "the probe is gone");
+        fs::create_dir(home.device_key()).unwrap();
+        assert_eq!(write(&home.device_key(), b"one").unwrap_err().code, Code::Storage);
+        let left: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["device.key"]);
     }
 
     #[test]

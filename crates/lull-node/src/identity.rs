@@ -89,9 +89,16 @@ impl Identity {
     /// [`Code::Storage`].
     pub(crate) fn store(&self, home: &Home, transport: &Transport) -> Result<(), Fault> {
         home::remove(&home.node())?;
-        store_key(&home.device_key(), &self.key)?;
-        transport.store(home)?;
-        self.store_documents(home)
+        let stored = store_key(&home.device_key(), &self.key)
+            .and_then(|()| transport.store(home))
+            .and_then(|()| self.store_documents(home));
+        if stored.is_err() {
+            // A part of an enrolment is of no use; the fault that counts is the first.
+            for path in [home.node(), home.device_key(), home.transport()] {
+                let _ = home::remove(&path);
+            }
+        }
+        stored
     }
 
     /// Stores what may change without a new key: the relay's statement.

@@ -1,5 +1,5 @@
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -11,6 +11,8 @@ use lull_types::{Code, Fault};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::home::{create_folders, owner_only};
 
 /// What every key begins with, so that people and secret scanners know it.
 const PREFIX: &str = "lull_sk_";
@@ -77,7 +79,7 @@ impl Keys {
     /// # Errors
     /// [`Code::Storage`] when `home` cannot be made.
     pub fn open(home: &Path) -> Result<Self, Fault> {
-        fs::create_dir_all(home).map_err(|error| storage("create", home, &error))?;
+        create_folders(home)?;
         let known = Known { mark: Mark(None), admitted: Ok(Vec::new()) };
         let keys = Self { home: home.into(), known: Arc::new(Mutex::new(known)) };
         keys.look();
@@ -189,20 +191,22 @@ impl Keys {
 
     fn read(&self) -> Result<KeyFile, Fault> {
         let path = self.path();
-        let file = match File::open(&path) {
-            Ok(file) => file,
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(KeyFile::default()),
             Err(error) => return Err(storage("read", &path, &error)),
         };
-        let metadata = file.metadata().map_err(|error| storage("read", &path, &error))?;
+        if !metadata.is_file() {
+            return Err(damaged(&path));
+        }
         if others_may_write(&metadata) {
             let advice = format!("others may write {}; run: chmod 600 {0}", path.display());
             return Err(Fault::new(Code::Storage, advice));
         }
-        let mut text = String::new();
-        let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
+        let mut text = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut text));
         read.map_err(|error| storage("read", &path, &error))?;
-        serde_json::from_str(&text).map_err(|error| broken(&path, &error.to_string()))
+        serde_json::from_slice(&text).map_err(|_| damaged(&path))
     }
 
     fn write(&self, file: &KeyFile) -> Result<(), Fault> {
@@ -220,7 +224,11 @@ impl Keys {
             fs::rename(&new, &path)?;
             sync_dir(&self.home)
         })();
-        written.map_err(|error| storage("write", &path, &error))
+        written.map_err(|error| {
+            // Nobody would ever look at a part of a file; the fault that counts is the first.
+            let _ = fs::remove_file(&new);
+            storage("write", &path, &error)
+        })
     }
 }
 
@@ -229,7 +237,7 @@ impl KeyFile {
         let decode = |entry: Entry| {
             let bytes = BASE64_URL_SAFE_NO_PAD.decode(&entry.sha256).ok();
             let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            bytes.map(|bytes| (entry.name, bytes)).ok_or_else(|| broken(path, "a hash has the wrong form"))
+            bytes.map(|bytes| (entry.name, bytes)).ok_or_else(|| damaged(path))
         };
         self.keys.into_iter().map(decode).collect()
     }
@@ -261,27 +269,14 @@ fn check_name(name: &str) -> Result<(), Fault> {
     ))
 }
 
-fn broken(path: &Path, what: &str) -> Fault {
+fn damaged(path: &Path) -> Fault {
     let path = path.display();
-    let advice = format!("{path} is damaged ({what}), so no key is accepted; remove it and create the keys again");
+    let advice = format!("{path} is damaged: remove it and create new keys with `lull key create NAME`");
     Fault::new(Code::Storage, advice)
 }
 
 fn storage(doing: &str, path: &Path, error: &io::Error) -> Fault {
     Fault::new(Code::Storage, format!("cannot {doing} {}: {error}", path.display()))
-}
-
-#[cfg(unix)]
-fn owner_only() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn owner_only() -> OpenOptions {
-    OpenOptions::new()
 }
 
 #[cfg(unix)]
@@ -374,22 +369,28 @@ mod tests {
         let path = home.path().join("keys.json");
         let sound = fs::read_to_string(&path).unwrap();
         let spoilt = [
-            String::new(),
-            "[]".into(),
-            sound.replace("\"sha256\": \"", "\"sha256\": \"A"),
-            sound.replace("created_s", "created"),
-            sound.repeat(2),
+            Vec::new(),
+            b"[]".to_vec(),
+            vec![0xff, 0x00, 0x80, 0xfe],
+            sound.replace("\"sha256\": \"", "\"sha256\": \"A").into_bytes(),
+            sound.replace("created_s", "created").into_bytes(),
+            sound.repeat(2).into_bytes(),
         ];
+        let advice = "keys.json is damaged: remove it and create new keys with `lull key create NAME`";
         for text in spoilt {
             fs::remove_file(&path).unwrap();
             fs::write(&path, &text).unwrap();
-            assert_eq!(keys.check(&key), None, "{text}");
+            assert_eq!(keys.check(&key), None, "{text:?}");
             let fault = keys.fault().unwrap();
             assert_eq!(fault.code, Code::Storage);
-            assert!(fault.message.contains("keys.json is damaged"), "{fault}");
-            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            assert!(fault.message.ends_with(advice), "{fault}");
+            assert_eq!(fs::read(&path).unwrap(), text);
         }
         fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let fault = keys.create("b").unwrap_err();
+        assert!(fault.code == Code::Storage && fault.message.ends_with(advice), "a folder: {fault}");
+        fs::remove_dir(&path).unwrap();
         fs::write(&path, "{").unwrap();
         assert_eq!(keys.create("b").unwrap_err().code, Code::Storage);
         fs::remove_file(&path).unwrap();

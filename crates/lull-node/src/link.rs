@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use lull_types::{Code, Fault};
 use lull_wire::{Signed, identity::SealingCertificate};
+use quinn::{Connection, ConnectionError, VarInt};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -32,6 +33,8 @@ const CERTIFICATE_MARGIN_S: u64 = 60;
 const RENEWAL_PACE: Duration = Duration::from_secs(30);
 /// How long before its end a connection with an old certificate is given up although jobs run on it, in seconds.
 const RECONNECT_MARGIN_S: u64 = 600;
+/// What the relay closes a connection with when a newer one of the same node took over.
+const CLOSED_REPLACED: VarInt = VarInt::from_u32(2);
 
 /// How things stand with the relay.
 #[derive(Debug, Clone)]
@@ -69,6 +72,8 @@ pub(crate) struct Link {
 /// Why a connection, or the try to make one, ended.
 enum End {
     Lost(Fault),
+    /// Another connection with this machine's identity took over. It cannot be one of this process, which has one only.
+    Replaced,
     /// The certificate was renewed: come back with the new one.
     Renewed,
     /// This enrolment does not count any more.
@@ -77,7 +82,17 @@ enum End {
 }
 
 impl End {
-    fn of(fault: Fault) -> Self {
+    /// The end of a connection on which `fault` was met.
+    fn on(connection: &Connection, fault: Fault) -> Self {
+        match connection.close_reason() {
+            Some(ConnectionError::ApplicationClosed(close)) if close.error_code == CLOSED_REPLACED => Self::Replaced,
+            _ => fault.into(),
+        }
+    }
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
         if fault.code == Code::Revoked { Self::Over(fault) } else { Self::Lost(fault) }
     }
 }
@@ -88,19 +103,26 @@ impl Link {
         let started = Instant::now();
         let mut last_up: Option<Instant> = None;
         let mut backoff = Backoff::default();
+        let mut told = false;
         loop {
             let recent = last_up.is_some_and(|at| at.elapsed() < RECENT);
             let before = self.state.borrow().session().is_some();
             debug_assert!(!before, "a session never outlives its turn");
-            let (end, was_up) = self.turn(if recent { CONNECT_RECENT_MAX } else { CONNECT_MAX }).await;
-            if was_up {
+            let (end, up_since) = self.turn(if recent { CONNECT_RECENT_MAX } else { CONNECT_MAX }).await;
+            if let Some(since) = up_since {
                 last_up = Some(Instant::now());
-                backoff = Backoff::default();
+                backoff.was_up(since.elapsed());
             }
-            match end {
+            let absent = last_up.unwrap_or(started);
+            let wait = match end {
                 End::Lost(fault) => {
                     tracing::warn!(code = %fault.code, reason = fault.message, "no connection to the relay");
                     self.state.send_replace(LinkState::Down(fault));
+                    backoff.next(absent.elapsed(), rand::random())
+                }
+                End::Replaced => {
+                    self.replaced(&mut told);
+                    Backoff::replaced(rand::random())
                 }
                 End::Renewed => continue,
                 End::Over(fault) => {
@@ -109,41 +131,50 @@ impl Link {
                     return;
                 }
                 End::Stopped => return,
-            }
-            let wait = backoff.next(last_up.unwrap_or(started).elapsed(), rand::random());
+            };
             if self.unless_stopped(sleep(wait)).await.is_none() {
                 return;
             }
         }
     }
 
-    /// Connects and stays; whether it was connected at all.
-    async fn turn(&mut self, connect_max: Duration) -> (End, bool) {
+    /// Shows that another machine took over; logs it once, because it goes on until someone mends it.
+    fn replaced(&self, told: &mut bool) {
+        let text = "another machine uses this machine's identity: enrol one of them again with \
+                    `lull node enroll TOKEN --force`";
+        if !std::mem::replace(told, true) {
+            tracing::warn!(reason = text, "the relay closed the connection");
+        }
+        self.state.send_replace(LinkState::Down(Fault::new(Code::RelayUnreachable, text)));
+    }
+
+    /// Connects and stays; since when it was connected, if at all.
+    async fn turn(&mut self, connect_max: Duration) -> (End, Option<Instant>) {
         let stop = self.stop.clone();
         let opened = tokio::select! {
-            () = stop.cancelled() => return (End::Stopped, false),
+            () = stop.cancelled() => return (End::Stopped, None),
             opened = self.connect(connect_max) => opened,
         };
         let opened = match opened {
             Ok(opened) => opened,
-            Err(fault) => return (End::of(fault), false),
+            Err(end) => return (end, None),
         };
-        let session = opened.session.clone();
+        let (session, since) = (opened.session.clone(), Instant::now());
         tracing::info!(relay = self.identity.borrow().relay, "connected to the relay");
         self.state.send_replace(LinkState::Up(session.clone()));
         let routes = self.routes.clone();
         let end = tokio::select! {
             () = stop.cancelled() => End::Stopped,
-            fault = session::serve(opened, &routes) => End::of(fault),
+            fault = session::serve(opened, &routes) => End::on(&session.connection, fault),
             () = self.keep_certificate(session.certificate_until_s) => End::Renewed,
         };
         let leaving = Fault::new(Code::RelayUnreachable, "the connection is being made anew");
         self.state.send_replace(LinkState::Down(leaving));
         session.connection.close(0_u32.into(), b"leaving");
-        (end, true)
+        (end, Some(since))
     }
 
-    async fn connect(&mut self, connect_max: Duration) -> Result<session::Opened, Fault> {
+    async fn connect(&mut self, connect_max: Duration) -> Result<session::Opened, End> {
         if self.transport.identity.not_after_s <= now_s() + CERTIFICATE_MARGIN_S {
             self.renew().await?;
         }
@@ -156,10 +187,12 @@ impl Link {
             dialled => dialled?,
         };
         let identity = self.identity.borrow().clone();
-        session::open(connection, &identity, self.sealing.clone(), self.transport.identity.not_after_s).await
+        let until_s = self.transport.identity.not_after_s;
+        let opened = session::open(connection.clone(), &identity, self.sealing.clone(), until_s).await;
+        opened.map_err(|fault| End::on(&connection, fault))
     }
 
-    async fn dial(&self, connect_max: Duration) -> Result<quinn::Connection, Fault> {
+    async fn dial(&self, connect_max: Duration) -> Result<Connection, Fault> {
         let identity = self.identity.borrow().clone();
         let dialling = lull_net::connect(&identity.relay, identity.statement.ca_sha256, Some(&self.transport.identity));
         match timeout(connect_max, dialling).await {

@@ -304,13 +304,8 @@ fn plan(home: &Home, options: &NodeOptions) -> Result<Plan, String> {
     if !options.dedicated {
         return Err(views::NOT_DEDICATED.into());
     }
-    let program = match &options.worker_program {
-        Some(program) => program.clone(),
-        None => {
-            let folder = worker_dir(options).ok_or("it is not known where the workers' programs are")?;
-            lull_engine::cpu::program_for_this_cpu(&folder).map_err(|fault| fault.message)?
-        }
-    };
+    let program = program(options)
+        .inspect_err(|reason| tracing::warn!(reason, "this machine is dedicated to lending, and cannot lend"))?;
     let threads = options.threads.unwrap_or_else(|| (cores() / slots(options)).max(1));
     Ok(Plan {
         program,
@@ -319,6 +314,14 @@ fn plan(home: &Home, options: &NodeOptions) -> Result<Plan, String> {
         memory_max: options.memory_max,
         scratch: home.scratch(),
     })
+}
+
+fn program(options: &NodeOptions) -> Result<PathBuf, String> {
+    if let Some(program) = &options.worker_program {
+        return Ok(program.clone());
+    }
+    let folder = worker_dir(options).ok_or("it is not known where the workers' programs are")?;
+    lull_engine::cpu::program_for_this_cpu(&folder).map_err(|fault| fault.message)
 }
 
 fn worker_dir(options: &NodeOptions) -> Option<PathBuf> {

@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{fault::stopping, lender, shelf::LocalModel};
+use crate::{fault::stopping, home, lender, shelf::LocalModel};
 
 /// Orders that may wait for a slot: the lender gives one per reservation, one per job and one per restart.
 const ORDERS_MAX: usize = 8;
@@ -124,7 +124,11 @@ impl Keeper {
             scratch: self.plan.scratch.join(format!("slot-{}", self.index)),
             limits: Limits::default(),
         };
-        match Worker::spawn(spec).await {
+        let spawned = match home::create_folders(&spec.scratch) {
+            Ok(()) => Worker::spawn(spec).await,
+            Err(fault) => Err(fault),
+        };
+        match spawned {
             Ok(worker) => {
                 let pid = worker.info().pid;
                 self.running = Some(Running { model: model.hash, worker, since: Instant::now() });

@@ -111,15 +111,22 @@ impl Driver {
                     None => return self.leave().await,
                 },
             };
-            let input = self.notice(input);
+            let input = self.notice(input, &machine);
             let outputs = machine.handle(self.now(), input);
             self.perform(outputs, &machine, &mut inputs).await;
         }
         tracing::debug!(job = %self.job, tokens = machine.usage().completion_tokens, "job over");
     }
 
-    fn notice(&mut self, input: Input) -> Input {
+    fn notice(&mut self, input: Input, machine: &Job) -> Input {
         match input {
+            // Before the first token another run may do, as after a lost lender, as soon as the relay is back.
+            Input::StreamEnded { epoch, fault }
+                if fault.code == Code::RelayUnreachable && machine.prefix().is_empty() =>
+            {
+                let text = "the connection to the relay was lost before the answer began; ask again";
+                Input::StreamEnded { epoch, fault: Fault::new(Code::LenderLost, text) }
+            }
             Input::StreamEnded { ref fault, .. } => {
                 if matches!(fault.code, Code::LenderUntrusted | Code::BadSeal) {
                     self.distrust = Some(fault.clone());

@@ -19,15 +19,18 @@ use serde::Serialize;
 pub use crate::ledger::{NodeRow, UsageRow};
 use crate::{
     RelayError, clock,
-    home::{RootHome, admin_file, database},
+    home::{RootHome, admin_file, existing_database, lock_file},
     http::{AdminFile, RevokeBody},
     ledger::{self, LedgerError},
+    lock,
 };
 
 /// The most devices that one token may bring in.
 pub const USES_MAX: u32 = 100_000;
 /// The longest that a token may last, in seconds.
 pub const TTL_MAX_S: u64 = 366 * 86_400;
+/// The fewest digits of an id that name a node.
+const ID_DIGITS_MIN: usize = 4;
 /// How long a running relay may take to answer, in milliseconds.
 const ANSWER_MAX_MS: u64 = 5_000;
 /// The longest answer of a running relay, in bytes.
@@ -39,7 +42,7 @@ pub struct NodeView {
     /// What the ledger says.
     #[serde(flatten)]
     pub row: NodeRow,
-    /// Whether it is connected now; `None` when no relay runs that could say.
+    /// Whether it is connected now; `None` when no relay runs, or none could be reached that could say.
     pub connected: Option<bool>,
 }
 
@@ -86,10 +89,10 @@ pub fn token_create(dir: &Path, groups: &[String], uses: u32, ttl_s: u64) -> Res
 /// [`RelayError`] when the database cannot be read.
 pub fn nodes(dir: &Path) -> Result<Vec<NodeView>, RelayError> {
     let rows = ledger::nodes(&open(dir)?).map_err(ledger_fault)?;
-    let connected: Option<Vec<NodeId>> = call(dir, "GET", "/admin/connected", b"")
-        .and_then(Result::ok)
-        .filter(|answer| answer.status == 200)
-        .and_then(|answer| serde_json::from_slice(&answer.body).ok());
+    let connected: Option<Vec<NodeId>> = match call(dir, "GET", "/admin/connected", b"") {
+        Reply::Answer(answer) if answer.status == 200 => serde_json::from_slice(&answer.body).ok(),
+        _ => None,
+    };
     let view = |row: NodeRow| NodeView { connected: connected.as_ref().map(|all| all.contains(&row.node)), row };
     Ok(rows.into_iter().map(view).collect())
 }
@@ -109,10 +112,10 @@ pub fn revoke(dir: &Path, node: &str) -> Result<Revoked, RelayError> {
     let row = find(rows, &node.to_string())?;
     let body = serde_json::to_vec(&RevokeBody { node }).map_err(|error| RelayError::BadRequest(error.to_string()))?;
     match call(dir, "POST", "/admin/revoke", &body) {
-        None => Ok(Revoked { row, live: false }),
-        Some(Ok(answer)) if answer.status == 204 => Ok(Revoked { row, live: true }),
-        Some(Ok(answer)) => Err(RelayError::NotReached(format!("it answered {}", answer.status))),
-        Some(Err(error)) => Err(RelayError::NotReached(error.to_string())),
+        Reply::NobodyRuns => Ok(Revoked { row, live: false }),
+        Reply::Answer(answer) if answer.status == 204 => Ok(Revoked { row, live: true }),
+        Reply::Answer(answer) => Err(RelayError::NotReached(format!("it answered {}", answer.status))),
+        Reply::NotReached(why) => Err(RelayError::NotReached(why)),
     }
 }
 
@@ -125,12 +128,7 @@ pub fn usage(dir: &Path) -> Result<Vec<UsageRow>, RelayError> {
 }
 
 fn open(dir: &Path) -> Result<Connection, RelayError> {
-    let path = database(dir);
-    if !path.exists() {
-        let hint = "give the folder that `lull relay init` made";
-        return Err(RelayError::Missing { path, hint });
-    }
-    Ok(ledger::open(&path)?)
+    Ok(ledger::open(&existing_database(dir)?)?)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
@@ -138,17 +136,23 @@ fn ledger_fault(error: lull_store::rusqlite::Error) -> RelayError {
     LedgerError::Database(error.to_string()).into()
 }
 
+/// A whole id always means its node, so that nobody can hide behind a name that looks like one.
 fn find(rows: Vec<NodeRow>, wanted: &str) -> Result<NodeRow, RelayError> {
-    let by_id: Vec<&NodeRow> =
-        rows.iter().filter(|row| wanted.len() >= 4 && row.node.to_string().starts_with(wanted)).collect();
-    let by_name: Vec<&NodeRow> = rows.iter().filter(|row| row.name == wanted).collect();
-    match (by_id.as_slice(), by_name.as_slice()) {
-        ([row], []) | ([], [row]) => Ok((*row).clone()),
-        ([], []) => Err(RelayError::NoSuchNode(format!(
-            "no node is called \"{wanted}\": `lull admin nodes` lists them, by name and id"
-        ))),
-        _ => Err(RelayError::NoSuchNode(format!("\"{wanted}\" could be several nodes: give the whole id"))),
+    let (id, is_long) = (wanted.to_ascii_lowercase(), wanted.len() >= ID_DIGITS_MIN);
+    if let Some(row) = rows.iter().find(|row| row.node.to_string() == id) {
+        return Ok(row.clone());
     }
+    let fits = |row: &NodeRow| row.name == wanted || (is_long && row.node.to_string().starts_with(&id));
+    let mut fitting = rows.into_iter().filter(fits);
+    let text = match (fitting.next(), fitting.next()) {
+        (Some(row), None) => return Ok(row),
+        (Some(_), Some(_)) => format!("\"{wanted}\" could be several nodes: give the whole id"),
+        (None, _) => format!(
+            "no node is called \"{wanted}\": give its name, or at least the first {ID_DIGITS_MIN} digits of its id, as \
+             `lull admin nodes` lists them"
+        ),
+    };
+    Err(RelayError::NoSuchNode(text))
 }
 
 struct Answer {
@@ -156,18 +160,33 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// Asks the running relay; `None` when none runs.
-fn call(dir: &Path, method: &str, path: &str, body: &[u8]) -> Option<std::io::Result<Answer>> {
-    let word = std::fs::read(admin_file(dir)).ok()?;
-    let word: AdminFile = serde_json::from_slice(&word).ok()?;
+/// What came of asking the relay.
+enum Reply {
+    /// No relay runs from this folder.
+    NobodyRuns,
+    Answer(Answer),
+    /// One runs, or it cannot be known whether one does; why it was not asked.
+    NotReached(String),
+}
+
+/// Asks the running relay. Only its lock says that there is none: its admin file may be gone, damaged or out of date.
+fn call(dir: &Path, method: &str, path: &str, body: &[u8]) -> Reply {
+    match lock::is_held(dir) {
+        Ok(false) => Reply::NobodyRuns,
+        Ok(true) => ask(dir, method, path, body).map_or_else(Reply::NotReached, Reply::Answer),
+        Err(error) => Reply::NotReached(format!("{}: {error}", lock_file(dir).display())),
+    }
+}
+
+fn ask(dir: &Path, method: &str, path: &str, body: &[u8]) -> Result<Answer, String> {
+    let file = admin_file(dir);
+    let unreadable = |error: String| format!("{}, which says where it listens: {error}", file.display());
+    let word = std::fs::read(&file).map_err(|error| unreadable(error.to_string()))?;
+    let word: AdminFile = serde_json::from_slice(&word).map_err(|error| unreadable(error.to_string()))?;
     let limit = Duration::from_millis(ANSWER_MAX_MS);
-    let stream = match TcpStream::connect_timeout(&word.address, limit) {
-        // The file outlived its relay.
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return None,
-        Err(error) => return Some(Err(error)),
-        Ok(stream) => stream,
-    };
-    Some(exchange(stream, limit, &word, method, path, body))
+    let fault = |error: std::io::Error| format!("{}: {error}", word.address);
+    let stream = TcpStream::connect_timeout(&word.address, limit).map_err(fault)?;
+    exchange(stream, limit, &word, method, path, body).map_err(fault)
 }
 
 fn exchange(
@@ -199,4 +218,43 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let head = std::str::from_utf8(&bytes[..split]).ok()?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some(Answer { status, body: bytes[split + 4..].to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: u8, name: &str) -> NodeRow {
+        NodeRow {
+            node: NodeId([id; 16]),
+            name: name.into(),
+            groups: vec![],
+            version: String::new(),
+            first_seen_s: 0,
+            last_seen_s: 0,
+            certificate_until_s: 0,
+            revoked_s: None,
+        }
+    }
+
+    #[test]
+    fn a_node_is_found_by_its_name_or_enough_of_its_id() {
+        let rows = || vec![row(0x2a, "anna"), row(0xb0, "2"), row(0xc0, &NodeId([0x2a; 16]).to_string())];
+        let name = |wanted: &str| find(rows(), wanted).map(|row| row.name);
+        assert_eq!(name("anna").unwrap(), "anna");
+        assert_eq!(name("2a2a").unwrap(), "anna");
+        assert_eq!(name("2A2A2").unwrap(), "anna");
+        assert_eq!(name("2").unwrap(), "2");
+        // Another node is called like this id: the id counts.
+        assert_eq!(name(&NodeId([0x2a; 16]).to_string()).unwrap(), "anna");
+        for short in ["b", "b0b", ""] {
+            let error = name(short).unwrap_err().to_string();
+            assert!(error.contains("at least the first 4 digits of its id"), "{error}");
+        }
+        // Both by name and by id, and one and the same.
+        let same = vec![row(0xb0, "b0b0")];
+        assert_eq!(find(same, "b0b0").unwrap().node, NodeId([0xb0; 16]));
+        let twins = vec![row(1, "twin"), row(2, "twin")];
+        assert!(matches!(find(twins, "twin"), Err(RelayError::NoSuchNode(text)) if text.contains("several")));
+    }
 }

@@ -59,6 +59,13 @@ pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, peer: Pee
     let welcome = encode(&FromRelay::Welcome { node: device.node, now_s: clock::now_s() });
     let inbox = shared.fabric.join(device.node, &connection, welcome);
     arrival.generation = inbox.generation;
+    if let Some(before) = inbox.replaced {
+        let from = connection.remote_address();
+        tracing::warn!(
+            node = %device.node, name = %device.name, %before, %from,
+            "a newer connection took over from one that was alive: a second machine uses this identity?"
+        );
+    }
     tracing::info!(node = %device.node, name = %device.name, version, from = %connection.remote_address(), "connected");
     if shared.events.send(Event::Up(Box::new(arrival))).await.is_ok() {
         let _ = shared.recorder.send(Record::Seen { node: device.node, version: version.clone() }).await;

@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -60,6 +61,8 @@ pub(crate) struct Inbox {
     pub(crate) generation: u64,
     pub(crate) frames: mpsc::Receiver<Bytes>,
     pub(crate) farewell: oneshot::Receiver<Fault>,
+    /// Where the connection came from that this one pushed out while it was alive.
+    pub(crate) replaced: Option<SocketAddr>,
 }
 
 impl LocalFabric {
@@ -76,10 +79,12 @@ impl LocalFabric {
         let generation = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
         let old = links.insert(node, Link { generation, connection: connection.clone(), outbox, farewell });
         drop(links);
+        let alive = |old: &Link| old.connection.close_reason().is_none();
+        let replaced = old.as_ref().filter(|old| alive(old)).map(|old| old.connection.remote_address());
         if let Some(old) = old {
             old.connection.close(close::REPLACED, b"a newer connection of this node took over");
         }
-        Inbox { generation, frames, farewell: farewells }
+        Inbox { generation, frames, farewell: farewells, replaced }
     }
 
     pub(crate) fn leave(&self, node: NodeId, generation: u64) {

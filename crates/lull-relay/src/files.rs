@@ -20,12 +20,21 @@ pub(crate) fn damaged(path: &Path, detail: impl std::fmt::Display) -> RelayError
     RelayError::Damaged { path: path.into(), detail: detail.to_string() }
 }
 
-/// Makes a new folder that only its owner may enter.
-pub(crate) fn make_folder(path: &Path) -> Result<(), RelayError> {
+fn private_folders() -> fs::DirBuilder {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(path) {
+    builder
+}
+
+/// Makes the folders that are not there yet; only their owner may enter.
+pub(crate) fn make_parents(path: &Path) -> Result<(), RelayError> {
+    private_folders().recursive(true).create(path).map_err(io(path))
+}
+
+/// Makes a new folder that only its owner may enter.
+pub(crate) fn make_folder(path: &Path) -> Result<(), RelayError> {
+    match private_folders().create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(RelayError::Exists(path.into())),
         other => other.map_err(io(path)),
     }
@@ -65,7 +74,10 @@ pub(crate) fn read(path: &Path, hint: &'static str) -> Result<Zeroizing<String>,
     if bytes > FILE_BYTES_MAX {
         return Err(damaged(path, format!("{bytes} bytes long")));
     }
-    fs::read_to_string(path).map(Zeroizing::new).map_err(io(path))
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(damaged(path, "it is not text")),
+        other => other.map(Zeroizing::new).map_err(io(path)),
+    }
 }
 
 pub(crate) fn to_hex(bytes: &[u8]) -> Zeroizing<String> {

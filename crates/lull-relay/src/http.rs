@@ -46,6 +46,20 @@ struct Health {
     nodes: usize,
 }
 
+/// The admin file as this relay wrote it. It goes when its relay does, unless another one has written its own.
+struct Word {
+    file: PathBuf,
+    content: Vec<u8>,
+}
+
+impl Drop for Word {
+    fn drop(&mut self) {
+        if std::fs::read(&self.file).is_ok_and(|content| content == self.content) {
+            let _ = std::fs::remove_file(&self.file);
+        }
+    }
+}
+
 struct Admin {
     shared: Arc<Shared>,
     secret_hash: Vec<u8>,
@@ -66,6 +80,7 @@ pub(crate) fn start(
     let word = AdminFile { address, secret: secret.to_string() };
     let word = serde_json::to_vec(&word).map_err(|error| RelayError::BadRequest(error.to_string()))?;
     replace(&file, &word)?;
+    let word = Word { file, content: word };
     let secret_hash = digest(&SHA256, secret.as_bytes()).as_ref().to_vec();
     let admin = Arc::new(Admin { shared, secret_hash });
     let router = Router::new()
@@ -82,7 +97,7 @@ pub(crate) fn start(
         if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
             tracing::error!(%error, "the admin address failed");
         }
-        let _ = std::fs::remove_file(file);
+        drop(word);
     }))
 }
 

@@ -19,9 +19,11 @@ mod grant;
 mod home;
 mod http;
 pub mod ledger;
+mod lock;
 mod metrics;
 mod recorder;
 mod relay;
+mod revocations;
 mod shared;
 mod splice;
 

@@ -1,9 +1,4 @@
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use lull_core::scheduler::Scheduler;
 use lull_net::Listener;
@@ -24,11 +19,13 @@ use crate::{
     fabric::LocalFabric,
     gate::{Gate, Ticket, Verdict},
     grant::{Granter, reset_key},
-    home::{RelayHome, admin_file, database},
+    home::{RelayHome, admin_file, existing_database},
     http,
     ledger::{Ledger as _, SqliteLedger},
+    lock::RelayLock,
     metrics::Metrics,
     recorder::{self, RECORDS_MAX},
+    revocations,
     shared::Shared,
 };
 
@@ -58,10 +55,11 @@ pub struct Relay {
     ledger: Arc<SqliteLedger>,
     stop_admin: oneshot::Sender<()>,
     admin: JoinHandle<()>,
-    admin_file: PathBuf,
     actor: JoinHandle<()>,
     recorder: JoinHandle<()>,
+    revocations: JoinHandle<()>,
     accepting: JoinHandle<()>,
+    _lock: Arc<RelayLock>,
     ended: watch::Receiver<bool>,
 }
 
@@ -69,10 +67,11 @@ impl Relay {
     /// Starts the relay of `DIR/relay`. `DIR/root` is not read and need not be there.
     ///
     /// # Errors
-    /// [`RelayError`] when the folder is incomplete or damaged, or an address is taken.
+    /// [`RelayError`] when the folder is incomplete, damaged or another relay's, or an address is taken.
     pub async fn start(dir: &Path, options: RelayOptions) -> Result<Self, RelayError> {
         let home = RelayHome::load(dir)?;
-        let ledger = Arc::new(SqliteLedger::open(&database(dir))?);
+        let lock = Arc::new(RelayLock::take(dir).await?);
+        let ledger = Arc::new(SqliteLedger::open(&existing_database(dir)?)?);
         let models = ledger.models().await?;
         let listener = Listener { address: options.listen, reset_key: reset_key(&home.secret) };
         let endpoint = lull_net::listen(&listener, &home.authority)?;
@@ -94,6 +93,7 @@ impl Relay {
         let actor = tokio::spawn(actor.run(event_queue));
         let recorder = recorder::run(ledger.clone(), record_queue, events.downgrade(), Arc::clone(&metrics));
         let recorder = tokio::spawn(recorder);
+        let revocations = tokio::spawn(revocations::watch(ledger.clone(), events.downgrade()));
         let org = home.org.name;
         let shared = Arc::new(Shared {
             root: home.org.root,
@@ -109,10 +109,9 @@ impl Relay {
             enrolments: Semaphore::new(enrol::ENROLMENTS_MAX),
         });
         let (stop_admin, stopped) = oneshot::channel();
-        let admin_file = admin_file(dir);
-        let admin = http::start(Arc::clone(&shared), admin_listener, admin_file.clone(), stopped)?;
+        let admin = http::start(Arc::clone(&shared), admin_listener, admin_file(dir), stopped)?;
         let (end, ended) = watch::channel(false);
-        let accepting = tokio::spawn(accept(shared, endpoint.clone(), end));
+        let accepting = tokio::spawn(accept(shared, endpoint.clone(), end, Arc::clone(&lock)));
         tracing::info!(org, %address, admin = %admin_address, version = env!("CARGO_PKG_VERSION"), "the relay runs");
         Ok(Self {
             address,
@@ -122,10 +121,11 @@ impl Relay {
             ledger,
             stop_admin,
             admin,
-            admin_file,
             actor,
             recorder,
+            revocations,
             accepting,
+            _lock: lock,
             ended,
         })
     }
@@ -160,11 +160,13 @@ impl Relay {
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.endpoint.close(close::DRAINING, b"the relay shuts down");
         let _ = timeout(limit, self.endpoint.wait_idle()).await;
-        self.accepting.abort();
         let _ = self.stop_admin.send(());
-        if timeout(limit, self.admin).await.is_err() {
-            let _ = std::fs::remove_file(&self.admin_file);
+        let mut admin = self.admin;
+        if timeout(limit, &mut admin).await.is_err() {
+            end(admin).await;
         }
+        end(self.accepting).await;
+        end(self.revocations).await;
         drop(self.events);
         let _ = timeout(limit, self.actor).await;
         let _ = timeout(limit, self.recorder).await;
@@ -173,7 +175,14 @@ impl Relay {
     }
 }
 
-async fn accept(shared: Arc<Shared>, endpoint: Endpoint, end: watch::Sender<bool>) {
+/// Ends a task, and waits until it has let go of what it holds.
+async fn end(task: JoinHandle<()>) {
+    task.abort();
+    let _ = timeout(Duration::from_millis(CLOSE_MAX_MS), task).await;
+}
+
+/// Lets connections in; while it does, the folder is this relay's.
+async fn accept(shared: Arc<Shared>, endpoint: Endpoint, end: watch::Sender<bool>, _lock: Arc<RelayLock>) {
     while let Some(incoming) = endpoint.accept().await {
         let verdict = shared.gate.knock(incoming.remote_address().ip(), incoming.remote_address_validated());
         match verdict {

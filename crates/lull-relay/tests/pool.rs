@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Device, Node, Org, now_s, offer, run, running, soon, submit};
-use lull_relay::admin;
+use lull_relay::{Relay, RelayError, RelayOptions, admin};
 use lull_types::{Code, Epoch, Fault};
 use lull_wire::{
     SecretKey, Signed, Token,
@@ -282,6 +282,128 @@ async fn a_revoked_node_is_out_at_once_and_stays_out() {
     soon(back.connection.closed()).await;
     assert_eq!(device.enrol(&org.address()).await.unwrap_err().code, Code::Revoked);
     assert!(matches!(admin::revoke(org.dir(), "nobody"), Err(lull_relay::RelayError::NoSuchNode(_))));
+}
+
+const ANY_PORT: RelayOptions = RelayOptions {
+    listen: std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0),
+    admin: None,
+};
+
+async fn revoke(dir: &std::path::Path, node: &str) -> Result<admin::Revoked, RelayError> {
+    let (dir, node) = (dir.to_owned(), node.to_owned());
+    tokio::task::spawn_blocking(move || admin::revoke(&dir, &node)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_relay_is_refused_and_takes_nothing_from_the_first() {
+    let org = Org::start().await;
+    let mut node = org.node("thief", &[]).await;
+    let word = std::fs::read(org.dir().join("relay/admin.json")).unwrap();
+    let refused = Relay::start(org.dir(), ANY_PORT).await.unwrap_err();
+    assert!(matches!(refused, RelayError::Running(_)), "{refused}");
+    assert_eq!(std::fs::read(org.dir().join("relay/admin.json")).unwrap(), word);
+    assert!(revoke(org.dir(), "thief").await.unwrap().live);
+    assert_eq!(node.goodbye().await, Code::Revoked);
+
+    // Its end frees the folder; a word that was left behind means nothing then.
+    let Org { folder, relay } = org;
+    relay.shutdown().await;
+    std::fs::write(folder.path().join("relay/admin.json"), word).unwrap();
+    assert!(!revoke(folder.path(), "thief").await.unwrap().live);
+    assert_eq!(admin::nodes(folder.path()).unwrap()[0].connected, None);
+    run(folder.path()).await.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_cannot_be_told_cuts_a_revoked_node_off_by_its_ledger() {
+    let org = Org::start().await;
+    let word = org.dir().join("relay/admin.json");
+    let dead = r#"{"address":"127.0.0.1:1","secret":""}"#;
+    for (name, content) in [("gone", None), ("garbage", Some("{")), ("dead", Some(dead))] {
+        let mut node = org.node(name, &[]).await;
+        match content {
+            None => std::fs::remove_file(&word).unwrap(),
+            Some(content) => std::fs::write(&word, content).unwrap(),
+        }
+        let error = revoke(org.dir(), name).await.unwrap_err();
+        assert!(matches!(error, RelayError::NotReached(_)), "{error}");
+        assert_eq!(error.code(), Code::RelayUnreachable);
+        assert!(admin::nodes(org.dir()).unwrap().iter().all(|node| node.connected.is_none()));
+        assert_eq!(node.goodbye().await, Code::Revoked);
+        soon(node.connection.closed()).await;
+    }
+    // What somebody else has written there is not this relay's to remove.
+    let Org { folder, relay } = org;
+    relay.shutdown().await;
+    assert_eq!(std::fs::read_to_string(&word).unwrap(), dead);
+    drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_does_not_start_without_its_books() {
+    let Org { folder, relay } = Org::start().await;
+    relay.shutdown().await;
+    let books = folder.path().join("relay/relay.db");
+    std::fs::rename(&books, folder.path().join("away")).unwrap();
+    let error = Relay::start(folder.path(), ANY_PORT).await.unwrap_err().to_string();
+    assert!(error.contains("relay.db is missing: restore it from a backup"), "{error}");
+    assert!(admin::nodes(folder.path()).is_err() && !books.exists());
+    std::fs::write(&books, b"").unwrap();
+    let error = Relay::start(folder.path(), ANY_PORT).await.unwrap_err();
+    assert!(matches!(error, RelayError::Damaged { .. }), "{error}");
+    assert_eq!(std::fs::metadata(&books).unwrap().len(), 0);
+    std::fs::rename(folder.path().join("away"), &books).unwrap();
+    run(folder.path()).await.shutdown().await;
+}
+
+/// Keeps the warnings of this whole process.
+struct Warnings;
+
+static WARNINGS: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = String::new();
+        let mut add = |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            text += &format!("{field}={value:?} ");
+        };
+        event.record(&mut add);
+        WARNINGS.lock().unwrap().push(text);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_machines_with_one_identity_are_told_of_and_a_return_is_not() {
+    let _ = tracing::subscriber::set_global_default(Warnings);
+    let warned = || WARNINGS.lock().unwrap().iter().filter(|text| text.contains("a cloned home")).count();
+    let org = Org::start().await;
+    let device = Device::new(&org.token(&[], 1), "a cloned home");
+    let identity = device.enrol(&org.address()).await.unwrap();
+    let first = Node::connect(&org.address(), device.clone(), &identity).await;
+    first.connection.close(0_u8.into(), b"");
+    wait_for(|| Some(()).filter(|()| admin::nodes(org.dir()).unwrap()[0].connected == Some(false))).await;
+    let second = Node::connect(&org.address(), device.clone(), &identity).await;
+    assert_eq!(warned(), 0);
+    let third = Node::connect(&org.address(), device, &identity).await;
+    soon(second.connection.closed()).await;
+    wait_for(|| Some(()).filter(|()| warned() == 1)).await;
+    drop(third);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,6 +34,48 @@ fn relay_process() {
     });
 }
 
+/// Not a test either: an `init` whose rights and limits the test has set.
+#[test]
+#[ignore = "the child process of another test"]
+fn init_process() {
+    let Ok(dir) = std::env::var(DIR) else { return };
+    let made = init(Path::new(&dir), "Example", "127.0.0.1:5855");
+    assert!(made.is_ok(), "{}", made.unwrap_err());
+}
+
+/// Runs `init` after `first` in a shell: whether it went through, and what it said.
+#[cfg(unix)]
+fn init_after(first: &str, dir: &Path) -> (bool, String) {
+    let arguments = "--ignored --exact init_process --nocapture --test-threads=1";
+    let script = format!("{first}; exec \"$0\" {arguments}");
+    let output = Command::new("sh").arg("-c").arg(script).arg(std::env::current_exe().unwrap()).env(DIR, dir).output();
+    let output = output.unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_organisation_is_private_whatever_the_umask_and_made_whole_or_not_at_all() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("org");
+    // No file may grow beyond a few KiB, as on a full disk: the database cannot be made, the keys can.
+    let (made, text) = init_after("trap '' XFSZ; ulimit -f 8", &dir);
+    assert!(!made && text.contains("relay.db"), "{text}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(!init_after("trap '' XFSZ; ulimit -f 8", &dir).0);
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
+
+    let dir = folder.path().join("a/b");
+    let (made, text) = init_after("umask 000", &dir);
+    assert!(made, "{text}");
+    for path in [folder.path().join("a"), dir.clone(), dir.join("root"), dir.join("relay")] {
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700, "{}", path.display());
+    }
+}
+
 struct Process {
     child: Child,
     address: SocketAddr,

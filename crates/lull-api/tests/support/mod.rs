@@ -67,6 +67,11 @@ impl NodeApi for FakeNode {
     }
 }
 
+/// A node that nobody asks.
+pub(crate) fn node() -> Arc<dyn NodeApi> {
+    Arc::new(FakeNode { asked: mpsc::unbounded_channel().0, events: broadcast::channel(1).0 })
+}
+
 pub(crate) struct Api {
     pub(crate) addr: SocketAddr,
     pub(crate) key: String,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lull_engine::scripted::{Mishap, Script, What, When};
 use lull_node::{Node, NodeApi};
-use lull_types::{ChatEvent, Code, FinishReason, LendingView, ModelPlace, Request, Response, WorkerState};
+use lull_types::{ChatEvent, Code, FinishReason, LendingView, LinkView, ModelPlace, Request, Response, WorkerState};
 use lull_wire::job::{Outcome, Side};
 use tempfile::TempDir;
 
@@ -14,7 +14,7 @@ use crate::support::{
     fault, lending, next,
     org::Org,
     question,
-    relay::Relay,
+    relay::{Peers, Relay},
     status, text, until, whole,
 };
 
@@ -23,6 +23,7 @@ pub(crate) struct Pool {
     pub(crate) asker: std::sync::Arc<Node>,
     pub(crate) lender: std::sync::Arc<Node>,
     pub(crate) notes: tokio::sync::mpsc::UnboundedReceiver<Note>,
+    peers: Peers,
     homes: [TempDir; 2],
 }
 
@@ -38,11 +39,12 @@ impl Pool {
         let (asker_home, _) = org.home(&at, "asker").await;
         let (lender_home, _) = org.home(&at, "lender").await;
         add_model(lender_home.path(), MODEL, script);
+        let peers = relay.peers.clone();
         let notes = broker(&org, relay, evil);
         let options = lull_node::NodeOptions { slots: Some(slots), ..lending() };
         let lender = Node::start(lender_home.path(), options).await.unwrap();
         let asker = Node::start(asker_home.path(), asking()).await.unwrap();
-        let mut pool = Self { asker, lender, notes, homes: [asker_home, lender_home] };
+        let mut pool = Self { asker, lender, notes, peers, homes: [asker_home, lender_home] };
         until(&pool.asker, |status| matches!(status.relay, lull_types::LinkView::Up { .. })).await;
         pool.note(|note| matches!(note, Note::Offer(offer) if offer.slots > 0).then_some(())).await;
         pool
@@ -92,7 +94,25 @@ async fn an_answer_streams_across_two_nodes() {
     assert!(usage.prompt_tokens > 20);
     assert!(0 < timings.grant_us && timings.grant_us <= timings.first_token_us);
     assert!(timings.first_token_us <= timings.total_us);
+    #[cfg(unix)]
+    pool.homes.iter().for_each(|home| only_its_user_can_enter(home.path()));
     pool.end().await;
+}
+
+/// Nothing in a home is open to other users, whatever made it: node, store or worker's scratch.
+#[cfg(unix)]
+fn only_its_user_can_enter(home: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mut folders = vec![home.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let metadata = entry.metadata().unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o077, 0, "{}", entry.path().display());
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +183,7 @@ async fn a_worker_killed_in_the_middle_is_a_clear_fault_and_replaced() {
     kill_workers(pool.homes[1].path());
     let fault = fault(&whole(chat).await);
     assert_eq!(fault.code, Code::WorkerDied, "{fault}");
-    assert!(fault.message.contains("killed"), "{fault}");
+    assert!(fault.message.contains("killed") && fault.message.ends_with("; ask again"), "{fault}");
     assert_eq!(pool.receipt(Side::Lender).await.0, Outcome::Failed(Code::WorkerDied));
     let back = until(&pool.lender, |status| {
         status.workers.iter().any(|worker| worker.state == WorkerState::Idle && worker.restarts == 1)
@@ -220,6 +240,36 @@ async fn a_lender_that_goes_in_the_middle_is_a_clear_fault() {
     pool.lender.shutdown().await;
     let fault = fault(&whole(chat).await);
     assert_eq!(fault.code, Code::LenderLost, "{fault}");
+    pool.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_relay_is_not_a_lost_lender() {
+    let pool = Pool::with_slots(&endless(), Evil::Honest, 2).await;
+    for closed in [true, false] {
+        until(&pool.asker, |status| matches!(status.relay, LinkView::Up { .. })).await;
+        let mut chat = pool.asker.chat(question("talk", 900_000)).await.unwrap();
+        while !matches!(next(&mut chat).await, ChatEvent::Token(_)) {}
+        // Either all of the connection goes, or the link alone notices that nothing will be said any more.
+        let connection = pool.peers.hush(pool.asker.id());
+        if closed {
+            connection.close(1_u32.into(), b"gone");
+        }
+        let fault = fault(&whole(chat).await);
+        assert_eq!(fault.code, Code::RelayUnreachable, "{fault}");
+        assert!(fault.message.contains("the connection to the relay was lost"), "{fault}");
+    }
+    pool.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_lost_before_the_first_token_is_asked_again() {
+    let script = Script { length: 3, pace_us: 500_000, answer: Some("yes".into()), ..Script::default() };
+    let pool = Pool::with_slots(&script, Evil::Honest, 2).await;
+    let mut chat = pool.asker.chat(question("talk", 50)).await.unwrap();
+    while !matches!(next(&mut chat).await, ChatEvent::Started { .. }) {}
+    pool.peers.get(pool.asker.id()).connection.close(1_u32.into(), b"gone");
+    assert_eq!(text(&whole(chat).await), "yes");
     pool.end().await;
 }
 

@@ -71,6 +71,56 @@ async fn nothing_is_stored_unless_all_of_it_succeeds() {
     assert_eq!(files, ["node.lock"]);
 }
 
+/// Nobody listens at the relay's address: whoever asked it would hear of that, and not of the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_takes_nothing_spends_no_invitation() {
+    let org = Org::new();
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("room.new")).unwrap();
+    let fault = enroll(home.path(), &org.token("127.0.0.1:1"), None, false).await.unwrap_err();
+    assert_eq!(fault.code, Code::Storage, "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enrolment_that_cannot_be_stored_leaves_no_part_of_it() {
+    let org = Org::new();
+    let relay = Relay::start(&org).await;
+    for taken in ["device.key", "transport.json"] {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(taken)).unwrap();
+        let fault = enroll(home.path(), &org.token(&relay.at()), None, false).await.unwrap_err();
+        assert_eq!(fault.code, Code::Storage, "{fault}");
+        let mut files: Vec<_> =
+            std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        files.sort();
+        let mut expected = [taken, "node.lock"];
+        expected.sort_unstable();
+        assert_eq!(files, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_another_replaces_says_so_and_stays_away() {
+    let org = Org::new();
+    let mut relay = Relay::start(&org).await;
+    let (home, enrolled) = org.home(&relay.at(), "cloned").await;
+    let node = Node::start(home.path(), asking()).await.unwrap();
+    relay.up().await;
+    until(&node, |status| matches!(status.relay, LinkView::Up { .. })).await;
+    relay.peers.get(enrolled.node).connection.close(2_u32.into(), b"a newer connection of this node took over");
+    let replaced = until(
+        &node,
+        |status| matches!(&status.relay, LinkView::Down { reason, .. } if reason.message.contains("another machine")),
+    )
+    .await;
+    let LinkView::Down { reason, .. } = replaced.relay else { unreachable!() };
+    assert!(reason.message.contains("`lull node enroll TOKEN --force`"), "{reason}");
+    // A node that comes back as after other losses is here within some hundred milliseconds.
+    let back = tokio::time::timeout(Duration::from_secs(1), relay.seen.recv()).await;
+    assert!(!matches!(back, Ok(Some(Seen::Up(_)))), "it came back at once");
+    node.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_relay_has_every_node_back_within_five_seconds() {
     let org = Org::new();

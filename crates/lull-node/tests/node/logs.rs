@@ -6,12 +6,13 @@ use std::{
 };
 
 use lull_engine::scripted::{Mishap, Script, What, When};
-use lull_node::NodeApi;
+use lull_node::{Node, NodeApi, NodeOptions};
+use lull_types::LendingView;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     asking::Pool,
-    support::{broker::Evil, question, whole},
+    support::{broker::Evil, lending, org::Org, question, relay::Relay, status, whole},
 };
 
 const MARKER: &str = "XYZZY-MARKER-1234";
@@ -64,4 +65,23 @@ async fn a_marker_in_questions_and_answers_is_in_no_log() {
     let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("connected to the relay") && log.contains("a worker is ready"), "the log was heard: {log}");
     assert!(!log.contains("XYZZY"), "{log}");
+}
+
+#[tokio::test]
+async fn a_dedicated_node_that_cannot_lend_says_why_once() {
+    let org = Org::new();
+    let relay = Relay::start(&org).await;
+    let (home, _) = org.home(&relay.at(), "bare").await;
+    let empty = tempfile::tempdir().unwrap();
+    let kept = Kept::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(kept.clone()).finish();
+    let log = tracing::subscriber::set_default(subscriber);
+    let options = NodeOptions { worker_program: None, worker_dir: Some(empty.path().into()), ..lending() };
+    let node = Node::start(home.path(), options).await.unwrap();
+    let LendingView::Off { reason } = status(&*node).await.lending else { panic!("it lends") };
+    node.shutdown().await;
+    drop(log);
+    let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("cannot lend")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("WARN") && lines[0].contains(&format!("{reason:?}")), "{log}");
 }

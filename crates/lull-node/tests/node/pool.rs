@@ -228,6 +228,25 @@ async fn a_revoked_node_is_cut_off_and_stays_away() {
     relay.shutdown().await;
 }
 
+/// A home that was copied to another machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_machines_with_one_identity_do_not_throw_each_other_out_all_the_time() {
+    let org = Org::new();
+    let relay = org.relay().await;
+    let member = org.member("cloned", None).await;
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["device.key", "node.json", "transport.json"] {
+        std::fs::copy(member._home.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let clone = Node::start(copy.path(), asking()).await.unwrap();
+    let replaced = |status: &lull_types::StatusView| matches!(&status.relay, LinkView::Down { reason, .. } if reason.message.contains("another machine uses"));
+    until(&member.node, replaced).await;
+    until(&clone, |status| matches!(status.relay, LinkView::Up { .. })).await;
+    assert!(replaced(&status(&*member.node).await), "the first one stays away");
+    tokio::join!(member.node.shutdown(), clone.shutdown());
+    relay.shutdown().await;
+}
+
 async fn revoke(dir: &Path, node: &str) {
     let (dir, node) = (dir.to_owned(), node.to_owned());
     tokio::task::spawn_blocking(move || admin::revoke(&dir, &node).unwrap()).await.unwrap();

@@ -138,6 +138,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// Shuts a node out; false if it is not known.
     fn revoke(&self, node: NodeId, now_s: u64) -> BoxFuture<'_, Result<bool, LedgerError>>;
 
+    /// Everyone who was ever revoked.
+    fn revoked(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>>;
+
     /// A run was granted.
     fn granted(&self, run: Run) -> BoxFuture<'_, Result<(), LedgerError>>;
 

@@ -1,5 +1,6 @@
 /// Published steps never change; new ones are added at the end.
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE nodes (
     node BLOB PRIMARY KEY CHECK (length(node) = 16),
     device_key BLOB NOT NULL CHECK (length(device_key) = 32),
@@ -65,4 +66,8 @@ CREATE TABLE usage_by_day (
     completion_tokens INTEGER NOT NULL,
     PRIMARY KEY (day, node, role, team, model)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+CREATE INDEX nodes_revoked ON nodes (revoked_s) WHERE revoked_s IS NOT NULL;
+",
+];

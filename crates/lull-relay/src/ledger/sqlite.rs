@@ -120,6 +120,12 @@ pub(crate) fn revoke(db: &Connection, node: NodeId, now_s: u64) -> Result<bool> 
     Ok(changed > 0)
 }
 
+pub(super) fn revoked(db: &Connection) -> Result<Vec<NodeId>> {
+    db.prepare_cached("SELECT node FROM nodes WHERE revoked_s IS NOT NULL")?
+        .query_map([], |row| node_at(row, 0))?
+        .collect()
+}
+
 pub(super) fn granted(db: &Connection, run: &Run) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO runs (job, epoch, submitter, lender, team, model, hash, granted_s)

@@ -61,7 +61,9 @@ fn a_revoked_node_stays_out_whatever_it_brings() {
     assert!(!revoke(&db, node, 1).unwrap());
     enrol(&db, &enrolment(10, 2, 1, 500)).unwrap();
     assert_eq!(standing(&db, node).unwrap(), Standing::Member);
+    assert!(revoked(&db).unwrap().is_empty());
     assert!(revoke(&db, node, 550).unwrap() && revoke(&db, node, 560).unwrap());
+    assert_eq!(revoked(&db).unwrap(), [node]);
     assert_eq!(standing(&db, node).unwrap(), Standing::Revoked);
     assert_eq!(enrol(&db, &enrolment(10, 2, 1, 600)).unwrap(), Enrolled::Revoked);
     assert_eq!(enrol(&db, &enrolment(11, 2, 1, 600)).unwrap(), Enrolled::Revoked);
@@ -181,11 +183,21 @@ async fn many_changes_share_a_commit_and_one_that_fails_fails_alone() {
     let Books { folder, db } = books();
     drop(db);
     let ledger = Arc::new(SqliteLedger::open(&folder.path().join("relay.db")).unwrap());
-    let runs = (0..500_u32).map(|epoch| ledger.granted(run(1, epoch)));
+    // The thread is held up until all are queued: then they have to share.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let before = ledger.commits();
+    let gate = ledger.change(move |_| {
+        let _ = held.recv();
+        Ok(())
+    });
+    let runs: Vec<_> = (0..500_u32).map(|epoch| ledger.granted(run(1, epoch))).collect();
+    release.send(()).unwrap();
+    gate.await.unwrap();
     for result in futures::future::join_all(runs).await {
         result.unwrap();
     }
-    assert!(ledger.commits() < 100, "{} commits", ledger.commits());
+    let commits = ledger.commits() - before;
+    assert!(commits <= 2, "{commits} commits");
     let (good, bad) = futures::join!(ledger.granted(run(2, 1)), ledger.seen(node_of(9), "x".into(), u64::MAX));
     assert!(good.is_ok() && bad.is_err());
     ledger.close().await;

@@ -51,7 +51,7 @@ impl SqliteLedger {
     }
 
     /// Enqueues a change at once, so that the order of calls is the order of changes, and resolves after its commit.
-    fn change<T: Send + 'static>(
+    pub(crate) fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, LedgerError>> {
@@ -150,6 +150,10 @@ impl Ledger for SqliteLedger {
 
     fn revoke(&self, node: NodeId, now_s: u64) -> BoxFuture<'_, Result<bool, LedgerError>> {
         self.change(move |db| sqlite::revoke(db, node, now_s))
+    }
+
+    fn revoked(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>> {
+        self.change(sqlite::revoked)
     }
 
     fn granted(&self, run: Run) -> BoxFuture<'_, Result<(), LedgerError>> {

@@ -68,6 +68,11 @@ impl Peers {
         self.0.lock().unwrap()[&node].clone()
     }
 
+    /// Ends what is said to a node, as a relay does that lets it go; its connection stays.
+    pub(crate) fn hush(&self, node: NodeId) -> Connection {
+        self.0.lock().unwrap().remove(&node).unwrap().connection
+    }
+
     pub(crate) fn say(&self, node: NodeId, message: FromRelay) {
         self.get(node).say.send(message).unwrap();
     }
