@@ -10,7 +10,7 @@ mod wiretap;
 
 pub use ask::{Answer, ask, long_question, question};
 pub use faq::faq;
-pub use org::{Enrolled, Node, NodeRole, Org, Relay};
+pub use org::{Enrolled, Node, NodeRole, Org, Relay, free_address};
 pub use process::{Process, Programs, children, signal};
 pub use scan::{files_hold, memory_holds};
 pub use wiretap::Wiretap;

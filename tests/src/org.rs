@@ -2,12 +2,30 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::process::{Process, Programs};
+
+/// Where relays listen here: below the ports that systems hand out by themselves, so that no other socket takes a
+/// relay's port between two of its starts.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+
+/// An address on this machine that nothing listens on (UDP).
+///
+/// # Errors
+/// When every port is taken.
+pub fn free_address() -> Result<SocketAddr> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let start = now.subsec_nanos() ^ std::process::id();
+    let count = u32::from(PORTS.end - PORTS.start);
+    let ports = (0..count).filter_map(|step| u16::try_from(start.wrapping_add(step) % count).ok());
+    let mut addresses = ports.map(|offset| SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset)));
+    addresses.find(|address| UdpSocket::bind(address).is_ok()).context("no port is free")
+}
 
 /// An organisation's folder on this machine. Everything in it goes when it is dropped.
 #[derive(Debug)]
@@ -70,10 +88,7 @@ impl Org {
     /// # Errors
     /// When a command fails.
     pub fn create(name: &str) -> Result<Self> {
-        let probe = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let public = probe.local_addr()?;
-        drop(probe);
-        Self::create_at(name, public)
+        Self::create_at(name, free_address()?)
     }
 
     /// Creates an organisation whose nodes are told to find the relay at `public`.

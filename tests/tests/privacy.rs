@@ -4,7 +4,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use lull_node::{NodeApi as _, RemoteNode};
-use lull_tests::{NodeRole, Org, Wiretap, files_hold, memory_holds, question};
+use lull_tests::{NodeRole, Org, Wiretap, files_hold, free_address, memory_holds, question};
 use lull_types::ChatEvent;
 
 /// How often a new marker is sent.
@@ -12,12 +12,12 @@ const ROUNDS: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_marker_in_prompts_is_nowhere_but_at_its_submitter_and_lender() -> Result<()> {
-    let relay_port = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-    let wiretap = Wiretap::start(relay_port).await?;
+    let behind = free_address()?;
+    let wiretap = Wiretap::start(behind).await?;
     let mut org = Org::create_at("Acme", wiretap.address)?;
     // Every library at its most talkative: no level may hold content.
     org.log = "trace";
-    let relay = org.relay_at(relay_port)?;
+    let relay = org.relay_at(behind)?;
     let asker = org.node("reed-who-asks", NodeRole::Submitter)?;
     // No lender yet: the question waits at its submitter, and the relay knows of the job.
     let node = RemoteNode::connect(&asker.home).await?;
