@@ -29,8 +29,10 @@ struct Member {
 impl Org {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // A port that was free a moment ago.
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Below the ports that systems hand out, so that nothing takes it between two starts of the relay.
+        let mut ports = (12_000..15_000_u16).cycle().skip(std::process::id() as usize % 3_000).take(3_000);
+        let free = ports.find(|&port| UdpSocket::bind(("127.0.0.1", port)).is_ok()).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free));
         lull_relay::init(dir.path(), "Acme", &address.to_string()).unwrap();
         Self { dir, address }
     }
