@@ -7,6 +7,8 @@ mod pool;
 mod report;
 mod setup;
 mod stats;
+#[cfg(target_os = "linux")]
+mod yields;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -33,16 +35,30 @@ const BENCHES: &[Bench] = &[
         run: engine::run,
     },
     Bench { name: "pool", about: "what the pool adds to a worker alone, and what the relay spends", run: pool::run },
+    #[cfg(target_os = "linux")]
+    Bench {
+        name: "yield",
+        about: "from the owner's first input until the machine is theirs: processor, memory, what they feel",
+        run: yields::run,
+    },
 ];
 
 fn main() -> ExitCode {
-    match measure() {
+    match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn start() -> Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Some(played) = yields::play(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        return played;
+    }
+    measure()
 }
 
 fn measure() -> Result<()> {

@@ -2,6 +2,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
+    process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -183,11 +184,21 @@ impl Org {
     /// # Errors
     /// When it does not come up.
     pub fn start(&self, enrolled: &Enrolled, role: NodeRole) -> Result<Node> {
+        self.start_with(enrolled, |command| {
+            if role == NodeRole::Dedicated {
+                command.arg("--dedicated");
+            }
+        })
+    }
+
+    /// Starts a node with further arguments or another environment.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_with(&self, enrolled: &Enrolled, further: impl FnOnce(&mut Command)) -> Result<Node> {
         let mut command = self.programs.lull(&enrolled.home);
         command.env("LULL_LOG", self.log).args(["node", "run", "--api", "127.0.0.1:0", "--threads", "1"]);
-        if role == NodeRole::Dedicated {
-            command.arg("--dedicated");
-        }
+        further(&mut command);
         let log = enrolled.home.with_extension("log");
         let process = Process::start(command, &log)?;
         let line = process.wait_for("The local API is at ")?;

@@ -80,6 +80,7 @@ fn spec(program: &Path, model: &Path, scratch: &Path) -> WorkerSpec {
         memory_max: None,
         scratch: scratch.join("scratch"),
         limits: lull_engine::Limits::default(),
+        leash: None,
     }
 }
 

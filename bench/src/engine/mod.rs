@@ -14,7 +14,8 @@ use crate::{
     setup::{self, BASELINE, V3, WorkerBuild},
     stats,
 };
-use model::{Made, Quantisation};
+use model::Made;
+pub(crate) use model::{Quantisation, make};
 
 /// llama.cpp's bindings for Python, and its version.
 const LLAMA_PACKAGE: &str = "llama-cpp-python==0.3.36";

@@ -41,6 +41,7 @@ impl Ours {
             memory_max: None,
             scratch: crate::setup::cache()?.join("bench/scratch"),
             limits: Limits::default(),
+            leash: None,
         };
         let worker = runtime.block_on(Worker::spawn(spec))?;
         Ok(Self { runtime, worker })

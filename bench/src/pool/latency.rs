@@ -87,6 +87,7 @@ pub(crate) async fn measure(options: &Options, echo_us: f64, report: &mut Report
         memory_max: None,
         scratch: pool.org.path().join("scratch"),
         limits: Limits::default(),
+        leash: None,
     };
     let worker = Worker::spawn(spec).await?;
     pooled(&asker).await?;

@@ -1,8 +1,8 @@
 use std::{collections::BTreeMap, path::Path};
 
+use jiff::{ToSpan as _, civil};
 use lull_relay::admin::{self, NodeView};
 use lull_types::NodeId;
-use time::OffsetDateTime;
 
 use crate::{
     args::{Admin, Token},
@@ -74,9 +74,8 @@ fn usage(dir: &Path, json: bool) -> Result<(), Failure> {
 
 /// A day counted from 1970-01-01, as a date.
 fn date(day: u64) -> String {
-    let day =
-        i64::try_from(day).ok().and_then(|day| OffsetDateTime::from_unix_timestamp(day.checked_mul(86_400)?).ok());
-    day.map_or_else(|| "-".into(), |day| day.date().to_string())
+    let day = i32::try_from(day).ok().and_then(|day| civil::date(1970, 1, 1).checked_add(day.days()).ok());
+    day.map_or_else(|| "-".into(), |day| day.to_string())
 }
 
 /// A span of time for people.
@@ -86,5 +85,18 @@ fn span(seconds: u64) -> String {
         s if s % 3_600 == 0 => format!("{} h", s / 3_600),
         s if s % 60 == 0 => format!("{} min", s / 60),
         s => format!("{s} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_dates() {
+        assert_eq!(
+            (date(0).as_str(), date(20_775).as_str(), date(u64::MAX).as_str()),
+            ("1970-01-01", "2026-11-18", "-")
+        );
     }
 }

@@ -3,6 +3,11 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use lull_types::Label;
 
+use crate::{
+    owner::{LendArgs, PauseArgs, duration_s},
+    ran::LogArgs,
+};
+
 /// Lull turns an organisation's idle machines into one private AI network.
 #[derive(Debug, Parser)]
 #[command(name = "lull", version, arg_required_else_help = true, after_help = EXITS)]
@@ -54,6 +59,19 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Agree to lend this machine to the pool, or take that back
+    Lend(LendArgs),
+    /// Take this machine back at once, and do not lend it for a while
+    Pause(PauseArgs),
+    /// End a pause
+    #[command(after_help = "Example: lull resume")]
+    Resume {
+        /// Print data for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// What ran on this machine: no content, and nobody's name
+    Log(LogArgs),
     /// Ask the pool a question
     Chat(Chat),
     /// Models on this machine and in the pool
@@ -135,7 +153,7 @@ pub(crate) enum Token {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         uses: u32,
         /// How long it can be used: a number and s, m, h or d
-        #[arg(long, default_value = "1h", value_parser = duration_s)]
+        #[arg(long, default_value = "1h", value_parser = ttl_s)]
         ttl: u64,
     },
 }
@@ -155,7 +173,9 @@ pub(crate) enum Node {
         force: bool,
     },
     /// Run the node until it is told to stop
-    #[command(after_help = "Example: lull node run --dedicated\n\nWithout --dedicated the node lends nothing yet.")]
+    #[command(
+        after_help = "Example: lull node run --dedicated\n\nWithout --dedicated the node lends while nobody uses the machine, once its owner agreed: lull lend on."
+    )]
     Run {
         /// This machine has no owner to yield to: lend it always
         #[arg(long)]
@@ -166,7 +186,26 @@ pub(crate) enum Node {
         /// Processor threads for inference [default: the physical cores]
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
         threads: Option<u16>,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
     },
+}
+
+/// What tests and measurements set otherwise than people want it. It can loosen nothing that the organisation set.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rehearsal {
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub senses_root: Option<PathBuf>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub machine_rules: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    pub idle_ms: Option<u64>,
+    #[arg(long, hide = true)]
+    pub grace_ms: Option<u64>,
+    #[arg(long, hide = true)]
+    pub bump_ms: Option<u64>,
+    #[arg(long, hide = true)]
+    pub settle_ms: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -260,20 +299,8 @@ fn temperature(text: &str) -> Result<f32, String> {
 /// The longest life of an invitation, in seconds.
 const TTL_MAX_S: u64 = 366 * 86_400;
 
-/// A number and its unit, as seconds.
-fn duration_s(text: &str) -> Result<u64, String> {
-    let fault = || format!("\"{text}\" is no duration: use a number and s, m, h or d, such as 12h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(fault)?;
-    let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 24 * 3600,
-        _ => return Err(fault()),
-    };
-    let number: u64 = number.parse().map_err(|_| fault())?;
-    let within = number.checked_mul(factor).filter(|seconds| (1..=TTL_MAX_S).contains(seconds));
-    within.ok_or_else(|| format!("it must lie between 1s and {}d", TTL_MAX_S / 86_400))
+fn ttl_s(text: &str) -> Result<u64, String> {
+    duration_s(text, TTL_MAX_S)
 }
 
 pub(crate) fn completions(shell: clap_complete::Shell) {
@@ -287,15 +314,6 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_need_a_unit_and_a_bound() {
-        assert_eq!(duration_s("90s"), Ok(90));
-        assert_eq!(duration_s("2d"), Ok(172_800));
-        for text in ["", "h", "12", "-1h", "1w", "99999999999999999999d", "0s", "400d", "1ü"] {
-            assert!(duration_s(text).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) async fn run(home: &Path, args: args::Chat) -> Result<(), Failure> {
 }
 
 /// The running node. One that was started in the same breath gets a moment to open its door.
-async fn started(home: &Path) -> Result<RemoteNode, Failure> {
+pub(crate) async fn started(home: &Path) -> Result<RemoteNode, Failure> {
     let until = Instant::now() + START_MAX;
     loop {
         match RemoteNode::connect(home).await {

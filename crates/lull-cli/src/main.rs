@@ -9,8 +9,11 @@ mod logs;
 mod models;
 mod node;
 mod output;
+mod owner;
+mod ran;
 mod relay;
 mod status;
+mod when;
 
 use std::process::ExitCode;
 
@@ -45,6 +48,10 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Node(command) => node::run(&home()?, command, args.log).await,
         Command::Key(command) => keys::run(&home()?, command),
         Command::Status { json } => status::run(&home()?, json).await,
+        Command::Lend(lend) => owner::lend(&home()?, lend).await,
+        Command::Pause(pause) => owner::pause_now(&home()?, pause).await,
+        Command::Resume { json } => owner::resume(&home()?, json).await,
+        Command::Log(log) => ran::run(&home()?, log).await,
         Command::Chat(chat) => chat::run(&home()?, chat).await,
         Command::Models(command) => models::run(&home()?, command).await,
         Command::Completions { shell } => {

@@ -2,15 +2,16 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
-use lull_node::{Keys, Node as RunningNode, NodeApi, NodeOptions};
+use lull_node::{Keys, Node as RunningNode, NodeApi, NodeOptions, Senses, Timing};
 use lull_types::{Code, Fault};
 use lull_wire::Token;
 use tokio::net::TcpListener;
 
 use crate::{
-    args::{LogFormat, Node},
+    args::{LogFormat, Node, Rehearsal},
     logs, output,
     output::Failure,
 };
@@ -26,9 +27,9 @@ pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> R
             let enrolled = lull_node::enroll(home, &token, name, force).await?;
             output::line(&format!("{} has joined {}. Next: lull node run", enrolled.name, enrolled.org))
         }
-        Node::Run { dedicated, api, threads } => {
+        Node::Run { dedicated, api, threads, rehearsal } => {
             logs::start(log);
-            let options = NodeOptions { dedicated, threads, ..NodeOptions::default() };
+            let options = options(dedicated, threads, rehearsal);
             let node = RunningNode::start(home, options).await?;
             let door = lull_node::serve(node.clone(), home).await?;
             let result = serve(home, &node, api).await;
@@ -37,6 +38,15 @@ pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> R
             result
         }
     }
+}
+
+fn options(dedicated: bool, threads: Option<u16>, rehearsal: Rehearsal) -> NodeOptions {
+    let Rehearsal { senses_root, machine_rules, idle_ms, grace_ms, bump_ms, settle_ms } = rehearsal;
+    let ms = |ms: Option<u64>| ms.map(Duration::from_millis);
+    let mut senses = Senses::default();
+    senses.root = senses_root.unwrap_or(senses.root);
+    let timing = Timing { idle: ms(idle_ms), grace: ms(grace_ms), bump: ms(bump_ms), settle: ms(settle_ms) };
+    NodeOptions { dedicated, threads, machine_rules, timing, senses, ..NodeOptions::default() }
 }
 
 /// Opens the local API and waits for the end.

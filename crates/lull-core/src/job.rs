@@ -353,14 +353,16 @@ impl Job {
     }
 
     fn last_word(&self, fault: Fault) -> Fault {
-        if fault.code != Code::LenderLost || self.accepted.is_empty() {
+        let went_away = matches!(fault.code, Code::LenderLost | Code::Yielding);
+        if !went_away || self.accepted.is_empty() {
             return fault;
         }
         let text = format!(
-            "the machine that was answering went away after {} tokens: what came so far is right, ask again for the rest",
+            "the machine that was answering {} after {} tokens: what came so far is right, ask again for the rest",
+            if fault.code == Code::Yielding { "was given back to its owner" } else { "went away" },
             self.accepted.len()
         );
-        Fault::new(Code::LenderLost, text)
+        Fault::new(fault.code, text)
     }
 
     fn tick(&mut self, now: Millis, out: &mut Vec<Output>) {
@@ -401,6 +403,7 @@ const fn another_lender_may_do(code: Code) -> bool {
     matches!(
         code,
         Code::LenderLost
+            | Code::Yielding
             | Code::LenderRefused
             | Code::LenderUntrusted
             | Code::WorkerDied

@@ -13,13 +13,14 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{ChildStdin, ChildStdout, Command},
     runtime::Handle,
-    sync::mpsc,
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
 
 use crate::{
-    Limits, Load, WorkerInfo, WorkerSpec, guard,
+    Keeper, Limits, Load, WorkerInfo, WorkerSpec, guard,
+    leash::{Clock, Hold},
     protocol::{CONTEXT_MAX, FROM_WORKER_BYTES_MAX, FromWorker, REASON_BYTES_MAX, ToWorker, VERSION, VOCABULARY_MAX},
 };
 
@@ -58,6 +59,8 @@ pub(crate) struct Child {
     stdin: ChildStdin,
     frames: mpsc::Receiver<Result<FromWorker, FrameError>>,
     last_words: LastWords,
+    hold: Hold,
+    frozen: Option<watch::Receiver<bool>>,
     memory_max: Option<u64>,
     model_mib: u32,
 }
@@ -74,14 +77,19 @@ const ENDS_MAX: usize = 256;
 const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 
 impl Child {
-    pub(crate) fn spawn(spec: &WorkerSpec) -> Result<Self, Fault> {
+    /// Starts the process, and has it held if it is to be.
+    pub(crate) async fn spawn(spec: &WorkerSpec) -> Result<Self, Fault> {
         let unusable = |what: &str, path: &std::path::Path, error: &dyn std::fmt::Display| {
             Fault::new(Code::Storage, format!("{what} {} cannot be used: {error}", path.display()))
         };
         std::fs::create_dir_all(&spec.scratch).map_err(|error| unusable("the folder", &spec.scratch, &error))?;
         let model_mib = folder_mib(&spec.model).map_err(|error| unusable("the model folder", &spec.model, &error))?;
-        let mut process = spawn_from_a_lasting_thread(command(spec))
+        let keeper = spec.leash.as_ref().map(|leash| Arc::clone(&leash.keeper));
+        let (mut process, hold) = spawn_from_a_lasting_thread(command(spec), keeper)
+            .await
             .map_err(|error| unusable("the worker program", &spec.program, &error))?;
+        // If it cannot be held it is killed here, by being dropped.
+        let hold = hold?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (process.stdin.take(), process.stdout.take(), process.stderr.take())
         else {
@@ -92,6 +100,8 @@ impl Child {
             stdin,
             frames: read_frames(stdout),
             last_words: LastWords::listen(stderr),
+            hold,
+            frozen: spec.leash.as_ref().map(|leash| leash.frozen.clone()),
             memory_max: spec.memory_max,
             model_mib,
         })
@@ -129,15 +139,22 @@ impl Child {
 
     /// Writes one frame; a worker that does not read within `bound` counts as hung.
     pub(crate) async fn send(&mut self, message: &ToWorker, bound: Duration) -> Result<(), Trouble> {
-        match timeout(bound, frame::write(&mut self.stdin, message, crate::protocol::TO_WORKER_BYTES_MAX)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(FrameError::TooLong { bytes, limit })) => {
+        let mut clock = self.clock();
+        let written = frame::write(&mut self.stdin, message, crate::protocol::TO_WORKER_BYTES_MAX);
+        match clock.within(bound, written).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(FrameError::TooLong { bytes, limit })) => {
                 let text = format!("the conversation takes {bytes} bytes, and {limit} is the most; shorten it");
                 Err(Trouble::Said(Fault::new(Code::BadRequest, text)))
             }
-            Ok(Err(_)) => Err(Trouble::Gone),
-            Err(_) => Err(Trouble::hung("reading a request", bound)),
+            Some(Err(_)) => Err(Trouble::Gone),
+            None => Err(Trouble::hung("reading a request", bound)),
         }
+    }
+
+    /// A clock for what this worker does; it stops while the worker is frozen.
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::start(self.frozen.as_ref())
     }
 
     /// The next frame. Can be dropped without losing one.
@@ -150,33 +167,61 @@ impl Child {
     }
 
     async fn frame_within(&mut self, bound: Duration, doing: &str) -> Result<FromWorker, Trouble> {
-        timeout(bound, self.frame()).await.unwrap_or_else(|_| Err(Trouble::hung(doing, bound)))
+        let mut clock = self.clock();
+        clock.within(bound, self.frame()).await.unwrap_or_else(|| Err(Trouble::hung(doing, bound)))
     }
 
-    /// Makes sure that the process is gone and reaped, and says what it died of.
+    /// Makes sure that the process is gone and says what it died of. One that is held has given its memory back then.
     pub(crate) async fn bury(mut self, trouble: Trouble) -> Fault {
+        let killed = matches!(trouble, Trouble::Kill(_));
+        let ended = self.end_if_held(&trouble).await;
         // Without its pipe a healthy worker exits by itself; a dead one is there already.
         drop(self.stdin);
-        if matches!(trouble, Trouble::Kill(_)) {
+        if killed && !ended {
             let _ = self.process.start_kill();
         }
-        let status = match timeout(GOODBYE_WAIT, self.process.wait()).await {
+        let exit_wait = if killed && ended { REAP_WAIT } else { GOODBYE_WAIT };
+        let status = match timeout(exit_wait, self.process.wait()).await {
             Ok(status) => status.ok(),
+            // Its memory is back; the rest of its dying may wait behind busier processes.
+            Err(_) if ended => {
+                tokio::spawn(async move { self.process.wait().await });
+                None
+            }
             Err(_) => {
                 let _ = self.process.kill().await;
                 None
             }
         };
-        let words = self.last_words.take().await;
         match trouble {
-            Trouble::Kill(fault) | Trouble::Said(fault) => fault,
-            Trouble::Gone => autopsy(status, &words, self.memory_max),
+            Trouble::Kill(fault) | Trouble::Said(fault) => {
+                self.last_words.task.abort();
+                fault
+            }
+            Trouble::Gone => {
+                let words = self.last_words.take().await;
+                autopsy(status, &words, self.memory_max)
+            }
         }
+    }
+
+    /// Has its keeper end the process, if it has one; whether that was so.
+    async fn end_if_held(&mut self, trouble: &Trouble) -> bool {
+        // Whoever has said its last may exit by itself, unless it stands still. Of one that has closed its pipe the
+        // exit status is settled already.
+        let is_frozen = self.frozen.as_ref().is_some_and(|frozen| *frozen.borrow());
+        if self.hold.is_held() && matches!(trouble, Trouble::Said(_)) && !is_frozen {
+            let closed = async { while self.frames.recv().await.is_some_and(|frame| frame.is_ok()) {} };
+            let _ = timeout(GOODBYE_WAIT, closed).await;
+        }
+        self.hold.end().await
     }
 }
 
 /// How long a worker that closed its pipe may take to exit.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
+/// How long a worker that has been ended and has given its memory back is waited for before its end is told.
+const REAP_WAIT: Duration = Duration::from_millis(250);
 
 /// What a worker says of itself, checked. Its words go to people, so nothing but text may be in them.
 ///
@@ -244,8 +289,14 @@ fn command(spec: &WorkerSpec) -> Command {
     command
 }
 
+/// A process, and whether it is held as it should be.
+type Spawned = (tokio::process::Child, Result<Hold, Fault>);
+
 /// On Linux a worker dies with the *thread* that started it; so that thread must last as long as the node.
-fn spawn_from_a_lasting_thread(mut command: Command) -> std::io::Result<tokio::process::Child> {
+async fn spawn_from_a_lasting_thread(
+    mut command: Command,
+    keeper: Option<Arc<dyn Keeper>>,
+) -> std::io::Result<Spawned> {
     type Work = Box<dyn FnOnce() + Send>;
     static THREAD: OnceLock<blocking::Sender<Work>> = OnceLock::new();
     let thread = THREAD.get_or_init(|| {
@@ -254,14 +305,18 @@ fn spawn_from_a_lasting_thread(mut command: Command) -> std::io::Result<tokio::p
         sender
     });
     let runtime = Handle::current();
-    let (answer, spawned) = blocking::channel();
+    let (answer, spawned) = oneshot::channel();
     let work: Work = Box::new(move || {
         let _entered = runtime.enter();
-        let _ = answer.send(command.spawn());
+        let spawned = command.spawn().map(|process| {
+            let adopted = keeper.zip(process.id()).map(|(keeper, pid)| keeper.adopt(pid));
+            (process, adopted.transpose().map(Hold::new))
+        });
+        let _ = answer.send(spawned);
     });
     let lost = || std::io::Error::other("the thread that starts workers has ended");
     thread.send(work).map_err(|_| lost())?;
-    spawned.recv().map_err(|_| lost())?
+    spawned.await.map_err(|_| lost())?
 }
 
 /// The size of a model folder's files, in MiB, rounded up.

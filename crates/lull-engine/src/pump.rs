@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use lull_types::{Code, Fault, Sampling, Token, TokenLogprob, Usage};
-use tokio::{
-    sync::{Notify, mpsc},
-    time::{Instant, sleep_until},
-};
+use tokio::sync::{Notify, mpsc};
 
 use crate::{
     GenerateRequest, Limits, Step, WorkerInfo,
@@ -103,7 +100,7 @@ impl Pump {
     }
 
     async fn follow(&mut self, mut watch: Watch, steps: mpsc::Sender<Result<Step, Fault>>) -> Result<(), Trouble> {
-        let mut since = Instant::now();
+        let mut clock = self.child.clock();
         let mut cancelled = false;
         loop {
             let (doing, mut bound) = self.bound(&watch);
@@ -117,11 +114,13 @@ impl Pump {
                     self.child.send(&ToWorker::Cancel { job: watch.job }, self.limits.stop).await?;
                     continue;
                 }
-                () = sleep_until(since + bound) => return Err(Trouble::hung(doing, bound)),
+                () = clock.passed(bound) => return Err(Trouble::hung(doing, bound)),
             };
-            let took = since.elapsed();
+            let (took, disturbed) = clock.took();
             let step = watch.check(frame, took).map_err(Trouble::breach)?;
-            if let Some(Seen::Step(Step::Prefilled { .. })) = &step {
+            if let Some(Seen::Step(Step::Prefilled { .. })) = &step
+                && !disturbed
+            {
                 let each = took / watch.to_read().max(1);
                 self.prefill_per_token = Some(self.prefill_per_token.map_or(each, |slowest| slowest.max(each)));
             }
@@ -143,7 +142,7 @@ impl Pump {
             if over {
                 return Ok(());
             }
-            since = Instant::now();
+            clock.restart();
         }
     }
 

@@ -11,7 +11,7 @@ use lull_types::{Code, Fault, FinishReason, Message, Sampling, Token, Usage};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
-    EngineInfo, Limits, Load,
+    EngineInfo, Leash, Limits, Load,
     child::Child,
     pump::{Asked, Command, Pump},
 };
@@ -33,6 +33,8 @@ pub struct WorkerSpec {
     pub scratch: PathBuf,
     /// How long what may take.
     pub limits: Limits,
+    /// Who holds the process; without one it can be killed, but not frozen.
+    pub leash: Option<Leash>,
 }
 
 /// What a worker is, once it has loaded its model.
@@ -81,7 +83,7 @@ pub enum Step {
     Prefilled {
         /// Tokens of the templated prompt, the prefix not counted.
         prompt_tokens: u32,
-        /// How long it took.
+        /// How long it took, time frozen not counted.
         took: Duration,
     },
     /// One more token.
@@ -115,10 +117,11 @@ impl Worker {
     ///
     /// # Errors
     /// [`Code::ModelBroken`], [`Code::WorkerDied`], [`Code::WorkerMemory`], [`Code::WorkerHung`] or
-    /// [`Code::WorkerProtocol`] with the reason; [`Code::Storage`] when the program or the model cannot be read.
+    /// [`Code::WorkerProtocol`] with the reason; [`Code::Storage`] when the program or the model cannot be read; what
+    /// the [`crate::Keeper`] says when it cannot hold the process.
     pub async fn spawn(spec: WorkerSpec) -> Result<Self, Fault> {
         let started = Instant::now();
-        let mut child = Child::spawn(&spec)?;
+        let mut child = Child::spawn(&spec).await?;
         let load = Load { model: spec.model.clone(), threads: spec.threads, context_max: spec.context_max };
         let info = match child.load(load, &spec.limits, started).await {
             Ok(info) => info,
@@ -161,7 +164,8 @@ impl Worker {
         end_of(self.end.clone()).await;
     }
 
-    /// Kills the process now. [`Worker::died`] resolves once it is gone.
+    /// Kills the process now, frozen or not. [`Worker::died`] resolves once it is gone; for a process that is held, once
+    /// its memory is back, while what is left of it may still be on its way out beside busier ones.
     pub fn kill(&mut self) {
         self.kill.notify_one();
     }

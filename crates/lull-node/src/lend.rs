@@ -11,12 +11,20 @@ use lull_wire::{
 };
 use quinn::{RecvStream, SendStream, VarInt};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{booking::Claimed, fault::stopping, lender, shelf::LocalModel, speed::Measured, supervise::Order};
+use crate::{
+    booking::Claimed,
+    fault::stopping,
+    lender,
+    shelf::LocalModel,
+    speed::Measured,
+    stance::{Stance, yielding},
+    supervise::Order,
+};
 
 /// The longest wait for a job's header.
 const HEADER_MAX: Duration = Duration::from_secs(10);
@@ -40,6 +48,9 @@ pub(crate) struct Permit {
     pub(crate) orders: mpsc::Sender<Order>,
     /// The relay's or the node's word to stop.
     pub(crate) cancel: CancellationToken,
+    /// The owner's word to stop: whoever asked is told, and looks for another machine.
+    pub(crate) yielded: CancellationToken,
+    pub(crate) stance: watch::Receiver<Stance>,
 }
 
 /// What a claimed job came to.
@@ -137,6 +148,8 @@ enum Stop {
     /// Nobody wants it any more.
     Cancelled,
     Failed(Fault),
+    /// The owner is back, and a frame is half written.
+    Torn,
 }
 
 impl Answer {
@@ -148,14 +161,23 @@ impl Answer {
     async fn give(mut self, question: Question, permit: Permit) -> Ended {
         let job = permit.claimed.grant.job;
         let given = match self.generate(question, &permit).await {
-            Ok(generation) => self.forward(generation, &permit.cancel).await,
+            Ok(generation) => self.forward(generation, &permit).await,
             Err(stop) => Err(stop),
+        };
+        // A worker that was ended for its owner's sake died of that, whatever came first.
+        let given = match given {
+            Err(Stop::Failed(_)) if permit.yielded.is_cancelled() => Err(Stop::Failed(yielding())),
+            given => given,
         };
         let outcome = match given {
             Ok(()) => Outcome::Completed,
             Err(Stop::Cancelled) => {
                 close(&mut self.stream, StreamEnd::Cancelled);
                 Outcome::Cancelled
+            }
+            Err(Stop::Torn) => {
+                close(&mut self.stream, StreamEnd::LenderLost);
+                Outcome::Failed(Code::Yielding)
             }
             Err(Stop::Failed(fault)) => {
                 // The sentence may come from the worker, which holds content: it is for the one who asked, not for a log.
@@ -184,6 +206,7 @@ impl Answer {
         permit.orders.send(order).await.map_err(|_| Stop::Failed(stopping()))?;
         tokio::select! {
             () = unwanted(&mut self.stream, &permit.cancel) => Err(Stop::Cancelled),
+            () = permit.yielded.cancelled() => Err(Stop::Failed(yielding())),
             generation = generation => match generation {
                 Ok(generation) => generation.map_err(Stop::Failed),
                 Err(_) => Err(Stop::Failed(stopping())),
@@ -192,17 +215,22 @@ impl Answer {
     }
 
     /// Sends each step as it comes; leaving drops the generation, which stops the worker within one token.
-    async fn forward(&mut self, mut generation: Generation, cancel: &CancellationToken) -> Result<(), Stop> {
+    async fn forward(&mut self, mut generation: Generation, permit: &Permit) -> Result<(), Stop> {
+        let Permit { cancel, yielded, .. } = permit;
+        let still_before = stood_still(&permit.stance);
         loop {
             let step = tokio::select! {
                 () = unwanted(&mut self.stream, cancel) => return Err(Stop::Cancelled),
+                () = yielded.cancelled() => return Err(Stop::Failed(yielding())),
                 step = generation.next() => step,
             };
             let step = step.ok_or_else(|| Fault::new(Code::Internal, "the worker's answer has no end; ask again"));
             let (body, last) = match step.and_then(|step| step).map_err(Stop::Failed)? {
                 Step::Prefilled { prompt_tokens, took } => {
                     self.usage.prompt_tokens = prompt_tokens;
-                    self.measured = Measured { prompt_tokens, prefill: took, ..self.measured };
+                    if stood_still(&permit.stance) == still_before {
+                        self.measured = Measured { prompt_tokens, prefill: took, ..self.measured };
+                    }
                     (AnswerBody::Prefilled { prompt_tokens }, false)
                 }
                 Step::Token(token) => {
@@ -212,13 +240,16 @@ impl Answer {
                 }
                 Step::Done { finish, usage, tail } => {
                     self.usage = usage;
-                    self.measure();
+                    if stood_still(&permit.stance) == still_before {
+                        self.measure();
+                    }
                     (AnswerBody::Done { finish, usage, tail }, true)
                 }
             };
             let writing = Instant::now();
             tokio::select! {
                 () = cancel.cancelled() => return Err(Stop::Cancelled),
+                () = yielded.cancelled() => return Err(Stop::Torn),
                 sent = self.send(body, last) => sent?,
             }
             self.blocked += writing.elapsed();
@@ -249,6 +280,12 @@ impl Answer {
             self.measured = Measured { decoded_tokens, decode, ..self.measured };
         }
     }
+}
+
+/// A run that stood still says nothing about the machine's speed.
+fn stood_still(stance: &watch::Receiver<Stance>) -> (bool, Duration) {
+    let stance = stance.borrow();
+    (stance.frozen, stance.stood_still)
 }
 
 /// Resolves when nobody wants the answer any more: the other side stopped or reset the stream, the connection is gone,

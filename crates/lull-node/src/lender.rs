@@ -9,7 +9,7 @@ use std::{
 
 use lull_models::DEMO_NAME;
 use lull_seal::SealingKey;
-use lull_types::{Code, Epoch, Fault, JobId, ModelHash, WorkerState, WorkerView};
+use lull_types::{Code, Epoch, Fault, JobId, ModelHash, RanHere, Usage, WorkerState, WorkerView};
 use lull_wire::{
     Signed,
     control::{FromNode, OFFERED_MODELS_MAX, Offer, OfferedModel, Reserve},
@@ -28,9 +28,12 @@ use crate::{
     booking::{Bookings, Run},
     identity::Identity,
     lend::{self, Ended, Permit, Stream},
+    lending::Herd,
     link::LinkState,
+    ran::{RanLog, energy_wh},
     shelf::{LocalModel, Shelf},
     speed::Speed,
+    stance::{Stance, yielding},
     supervise::{self, Note, Order, Plan, Slot},
 };
 
@@ -61,8 +64,16 @@ pub(crate) enum Command {
 /// What the lender may look at.
 pub(crate) struct Setup {
     pub(crate) home: PathBuf,
-    /// How to start workers, or why this machine does not lend.
+    /// How to start workers, or why none can.
     pub(crate) plan: Result<Plan, String>,
+    /// Whether this machine lends now.
+    pub(crate) stance: watch::Receiver<Stance>,
+    /// Where what ran here is written down.
+    pub(crate) ran: RanLog,
+    /// What the workers have computed so far.
+    pub(crate) herd: Arc<Herd>,
+    /// An estimate, for the log.
+    pub(crate) watts_per_thread: f64,
     pub(crate) slots: u16,
     /// Whether the demo model belongs into the store.
     pub(crate) demo: bool,
@@ -75,8 +86,8 @@ pub(crate) struct Setup {
 /// What the lender shows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct LenderView {
-    /// Why it does not lend.
-    pub(crate) off: Option<String>,
+    /// New jobs may come.
+    pub(crate) offering: bool,
     pub(crate) slots: u16,
     pub(crate) free: u16,
     pub(crate) running: usize,
@@ -101,7 +112,13 @@ struct Running {
     run: Run,
     slot: usize,
     model: ModelHash,
+    since: Instant,
+    /// How long workers had stood still, and what they had computed, when it began.
+    stood_still: Duration,
+    cpu_us: u64,
     cancel: CancellationToken,
+    /// The machine is its owner's again.
+    yielded: CancellationToken,
 }
 
 /// The task that owns the slots.
@@ -121,6 +138,9 @@ pub(crate) struct Lender {
     broken: BTreeMap<ModelHash, Fault>,
     restarts: BTreeMap<usize, (Instant, ModelHash)>,
     offered: Option<Offer>,
+    /// When the relay is told what has changed: not at once, or it could follow a person's hands.
+    offer_due: Option<Instant>,
+    stance: Stance,
     session: Option<u64>,
     lent: u64,
 }
@@ -133,11 +153,16 @@ impl Lender {
         view: watch::Sender<LenderView>,
     ) -> Self {
         let slots: Vec<Slot> = match &setup.plan {
-            Ok(plan) => (0..setup.slots.into()).map(|slot| supervise::start(slot, plan.clone(), me.clone())).collect(),
+            Ok(plan) => {
+                let start = |slot| supervise::start(slot, plan.clone(), setup.stance.clone(), me.clone());
+                (0..setup.slots.into()).map(start).collect()
+            }
             Err(_) => Vec::new(),
         };
+        let stance = *setup.stance.borrow();
         Self {
             bookings: Bookings::new(slots.len()),
+            stance,
             setup,
             inbox,
             me,
@@ -152,6 +177,7 @@ impl Lender {
             broken: BTreeMap::new(),
             restarts: BTreeMap::new(),
             offered: None,
+            offer_due: None,
             session: None,
             lent: 0,
         }
@@ -166,11 +192,13 @@ impl Lender {
         let stop = self.setup.stop.clone();
         loop {
             self.show();
-            let timer = self.bookings.next_end().into_iter().chain(self.restarts.values().map(|(at, _)| *at)).min();
+            let restarts = self.restarts.values().map(|(at, _)| *at);
+            let timer = self.bookings.next_end().into_iter().chain(restarts).chain(self.offer_due).min();
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(ended) = self.jobs.join_next_with_id() => self.job_over(ended),
                 Some(command) = self.inbox.recv() => self.handle(command).await,
+                Ok(()) = self.setup.stance.changed() => self.stance_changed(Instant::now()),
                 Ok(()) = self.setup.link.changed() => self.link_changed(),
                 () = at(timer) => self.time_passed(Instant::now()),
             }
@@ -204,14 +232,31 @@ impl Lender {
     async fn look(&mut self) -> Result<(), Fault> {
         let lends = self.setup.plan.is_ok();
         self.shelf = Arc::new(Shelf::look(&self.setup.home, lends && self.setup.demo).await?);
-        let demo = self.shelf.usable().find(|model| model.name == DEMO_NAME).cloned();
-        if let Some(demo) =
-            demo.filter(|_| !self.slots.is_empty() && self.bookings.is_empty(0) && !self.bookings.is_held(0))
-        {
-            self.warm(0, demo);
-        }
+        self.warm_demo();
         self.offer();
         Ok(())
+    }
+
+    fn warm_demo(&mut self) {
+        let free = !self.slots.is_empty() && self.bookings.is_empty(0) && !self.bookings.is_held(0);
+        let demo = self.shelf.usable().find(|model| model.name == DEMO_NAME).cloned();
+        if let Some(demo) = demo.filter(|_| free && self.stance.offering) {
+            self.warm(0, demo);
+        }
+    }
+
+    fn stance_changed(&mut self, now: Instant) {
+        let stance = *self.setup.stance.borrow_and_update();
+        let before = std::mem::replace(&mut self.stance, stance);
+        if stance.kills != before.kills {
+            self.running.values().for_each(|(_, running)| running.yielded.cancel());
+            self.bookings.release_all();
+            self.restarts.clear();
+        }
+        if stance.offering != before.offering {
+            self.offer_due = Some(now + stance.jitter());
+            self.warm_demo();
+        }
     }
 
     fn warm(&mut self, slot: usize, model: LocalModel) {
@@ -235,6 +280,9 @@ impl Lender {
     fn accept(&mut self, reserve: Reserve) -> Result<[u8; 16], Fault> {
         if let Err(why) = &self.setup.plan {
             return Err(Fault::new(Code::Forbidden, format!("this machine does not lend: {why}")));
+        }
+        if !self.stance.offering {
+            return Err(yielding());
         }
         if let Some(fault) = self.broken.get(&reserve.model) {
             return Err(fault.clone());
@@ -260,6 +308,9 @@ impl Lender {
     }
 
     fn claim(&mut self, task: task::Id, signed: &Signed<Grant>) -> Result<Permit, Fault> {
+        if !self.stance.offering {
+            return Err(yielding());
+        }
         let (grant_key, me) = {
             let identity = self.setup.identity.borrow();
             (identity.statement.grant_key, identity.device.node)
@@ -269,22 +320,33 @@ impl Lender {
             self.bookings.end(Instant::now(), claimed.slot);
             return Err(Fault::new(Code::ModelUnknown, "the model was removed from this machine"));
         };
-        let cancel = self.setup.stop.child_token();
+        let (cancel, yielded) = (self.setup.stop.child_token(), CancellationToken::new());
         let run = (claimed.grant.job, claimed.grant.epoch);
-        let running = Running { run, slot: claimed.slot, model: model.hash, cancel: cancel.clone() };
+        let running = Running {
+            run,
+            slot: claimed.slot,
+            model: model.hash,
+            since: Instant::now(),
+            stood_still: self.stance.stood_still,
+            cpu_us: self.setup.herd.freezer().cpu_us(),
+            cancel: cancel.clone(),
+            yielded: yielded.clone(),
+        };
         self.running.insert(run, (task, running));
         let orders = self.slots[claimed.slot].orders.clone();
-        Ok(Permit { claimed, model, orders, cancel })
+        let stance = self.setup.stance.clone();
+        Ok(Permit { claimed, model, orders, cancel, yielded, stance })
     }
 
     fn job_over(&mut self, ended: Result<(task::Id, Option<Ended>), JoinError>) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let Some(run) = self.running.iter().find(|(_, (id, _))| *id == task).map(|(run, _)| *run) else { return };
-        let Some((_, Running { run: (job, epoch), slot, model, cancel: _ })) = self.running.remove(&run) else {
-            return;
-        };
+        let beside = self.running.len();
+        let Some((_, running)) = self.running.remove(&run) else { return };
+        let (slot, model, (job, epoch)) = (running.slot, running.model, running.run);
         self.bookings.end(Instant::now(), slot);
         let Ok((_, Some(Ended { usage, outcome, measured }))) = ended else { return };
+        self.write_down(&running, beside, usage, outcome);
         if outcome == Outcome::Completed {
             self.lent += 1;
             self.fast_deaths.remove(&model);
@@ -300,6 +362,28 @@ impl Lender {
             Err(error) => tracing::error!(%job, %error, "a receipt could not be signed"),
         }
         self.offer();
+    }
+
+    /// For this machine's owner. Jobs that run beside each other share what was computed equally.
+    fn write_down(&self, running: &Running, beside: usize, usage: Usage, outcome: Outcome) {
+        let computed = self.setup.herd.freezer().cpu_us().saturating_sub(running.cpu_us);
+        let computed = Duration::from_micros(computed) / u32::try_from(beside).unwrap_or(u32::MAX).max(1);
+        let stood_still = self.stance.stood_still.saturating_sub(running.stood_still);
+        let name = self.shelf.by_hash(&running.model).map_or_else(|| running.model.short(), |model| model.name.clone());
+        self.setup.ran.append(RanHere {
+            id: 0,
+            ended_unix_ms: crate::clock::now_s() * 1_000,
+            model: name,
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            ran_ms: running.since.elapsed().saturating_sub(stood_still).as_millis() as u64,
+            energy_wh: energy_wh(computed, self.setup.watts_per_thread),
+            outcome: match outcome {
+                Outcome::Completed => "completed".into(),
+                Outcome::Cancelled => "cancelled".into(),
+                Outcome::Failed(code) => code.as_str().into(),
+            },
+        });
     }
 
     fn note(&mut self, slot: usize, note: Note) {
@@ -325,8 +409,13 @@ impl Lender {
     }
 
     fn worker_died(&mut self, slot: usize, model: ModelHash, fault: Fault, lived: Duration) {
-        tracing::warn!(slot, code = %fault.code, "a worker died; `lull status` says why");
         self.bookings.unloaded(slot, model);
+        if fault.code == Code::Yielding || !self.stance.offering {
+            // It was ended, which says nothing about the model.
+            self.cards.remove(&slot);
+            return;
+        }
+        tracing::warn!(slot, code = %fault.code, "a worker died; `lull status` says why");
         let card = self.card(slot, model);
         card.state = WorkerState::Down;
         card.last_fault = Some(fault.clone());
@@ -344,12 +433,15 @@ impl Lender {
 
     fn time_passed(&mut self, now: Instant) {
         self.bookings.expire(now);
+        if self.offer_due.take_if(|due| *due <= now).is_some() {
+            self.offer();
+        }
         let due: BTreeSet<usize> =
             self.restarts.iter().filter(|(_, (at, _))| *at <= now).map(|(slot, _)| *slot).collect();
         for slot in due {
             let Some((_, model)) = self.restarts.remove(&slot) else { continue };
             self.card(slot, model).restarts += 1;
-            let wanted = !self.broken.contains_key(&model) && !self.bookings.is_held(slot);
+            let wanted = !self.broken.contains_key(&model) && !self.bookings.is_held(slot) && self.stance.offering;
             if let Some(model) = self.shelf.by_hash(&model).filter(|_| wanted).cloned() {
                 self.warm(slot, model);
             }
@@ -368,6 +460,9 @@ impl Lender {
 
     /// Tells the relay what can be lent, if that has changed by enough to matter.
     fn offer(&mut self) {
+        if self.offer_due.is_some() {
+            return;
+        }
         let offer = self.current_offer();
         if self.session.is_some() && self.offered.as_ref().is_none_or(|before| differs(before, &offer)) {
             self.say(FromNode::Offer(offer.clone()));
@@ -376,7 +471,9 @@ impl Lender {
     }
 
     fn current_offer(&self) -> Offer {
-        let Ok(plan) = &self.setup.plan else { return Offer::default() };
+        let Some(plan) = self.setup.plan.as_ref().ok().filter(|_| self.stance.offering) else {
+            return Offer::default();
+        };
         let mut names = BTreeSet::new();
         let models =
             self.shelf.usable().filter(|model| !self.broken.contains_key(&model.hash) && names.insert(&model.name));
@@ -400,12 +497,16 @@ impl Lender {
         let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
         let worker = |(slot, card): (&usize, &WorkerCard)| WorkerView {
             model: card.name.clone(),
-            state: if busy.contains(slot) && card.state == WorkerState::Idle { WorkerState::Busy } else { card.state },
+            state: match card.state {
+                WorkerState::Idle | WorkerState::Loading if self.stance.frozen => WorkerState::Frozen,
+                WorkerState::Idle if busy.contains(slot) => WorkerState::Busy,
+                state => state,
+            },
             restarts: card.restarts,
             last_fault: card.last_fault.clone(),
         };
         let view = LenderView {
-            off: self.setup.plan.as_ref().err().cloned(),
+            offering: self.stance.offering && self.setup.plan.is_ok(),
             slots: count(self.bookings.slots()),
             free: count(self.bookings.free()),
             running: self.running.len(),

@@ -1,6 +1,7 @@
 //! The node: lends this machine's workers to the pool and submits its people's jobs to it; opens the door.
 //! It must never know HTTP, a window or a command line.
 
+mod agreed;
 mod attempt;
 mod backoff;
 mod booking;
@@ -8,18 +9,22 @@ mod clock;
 mod door;
 mod enrol;
 mod fault;
+mod hardware;
 mod home;
 mod identity;
 mod keys;
 mod lend;
 mod lender;
+mod lending;
 mod link;
 mod node;
+mod ran;
 mod remote;
 mod session;
 mod shelf;
 mod socket;
 mod speed;
+mod stance;
 mod submitter;
 mod supervise;
 mod trust;
@@ -27,11 +32,14 @@ mod turns;
 mod validate;
 mod views;
 
+pub use agreed::{AgreedFiles, Paused};
 pub use door::{Chat, NodeApi};
 pub use enrol::{Enrolled, enroll};
 pub use home::{Home, HomeLock};
 pub use keys::{KeyView, Keys};
+pub use lending::{Senses, Timing};
 pub use node::{Node, NodeOptions};
+pub use ran::{RAN_MAX, RAN_REPLY_MAX, RanLog};
 pub use remote::RemoteNode;
 pub use socket::{Door, serve};
 

@@ -7,20 +7,28 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
+use lull_engine::Leash;
+use lull_policy::Effective;
+use lull_sandbox::Freezer;
 use lull_seal::SealingKey;
-use lull_types::{ChatRequest, Code, Event, Fault, NodeId, Request, Response};
+use lull_types::{ChatRequest, Code, Event, Fault, LendingView, NodeId, Request, Response};
 use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Chat, Home, HomeLock, NodeApi,
+    agreed::AgreedFiles,
     clock::now_s,
     fault::stopping,
+    hardware::{self, cores},
     identity::{Identity, Transport},
     lender::{self, Lender, LenderView, Setup},
+    lending::{self, Herd, Listeners, Senses, Sensors, Timing, Wishes},
     link::{Link, LinkState},
+    ran::{RAN_REPLY_MAX, RanLog},
     session::Routes,
+    stance::Stance,
     submitter::{self, Sight, Submitter, SubmitterView},
     supervise::Plan,
     views,
@@ -29,7 +37,7 @@ use crate::{
 /// How a node runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeOptions {
-    /// Whether the machine lends although nobody watches whether someone uses it.
+    /// Nobody sits at this machine: it lends without watching whether someone uses it.
     pub dedicated: bool,
     /// Where the workers' programs are. `None`: where `LULL_WORKER_DIR` says, else beside this program.
     pub worker_dir: Option<PathBuf>,
@@ -41,10 +49,16 @@ pub struct NodeOptions {
     pub slots: Option<u16>,
     /// The longest prompt and answer together, in tokens, whatever the model could take.
     pub context_max: u32,
-    /// The most memory of each worker, in bytes.
+    /// The most memory of each worker, in bytes. `None`: what the rules allow, shared out between the slots.
     pub memory_max: Option<u64>,
     /// Whether a lending node puts the demo model into its store.
     pub demo: bool,
+    /// Where the organisation's rules for this machine are. `None`: where its system manages them.
+    pub machine_rules: Option<PathBuf>,
+    /// Times other than people want them.
+    pub timing: Timing,
+    /// Where the sensors look.
+    pub senses: Senses,
 }
 
 /// The longest prompt and answer together, in tokens, unless told otherwise: a context costs memory.
@@ -66,6 +80,8 @@ struct Ready {
     transport: Transport,
     sealing: Arc<SealingKey>,
     certificate: Signed<SealingCertificate>,
+    files: AgreedFiles,
+    ran: RanLog,
 }
 
 impl Default for NodeOptions {
@@ -79,6 +95,9 @@ impl Default for NodeOptions {
             context_max: CONTEXT_MAX,
             memory_max: None,
             demo: true,
+            machine_rules: None,
+            timing: Timing::default(),
+            senses: Senses::default(),
         }
     }
 }
@@ -90,9 +109,12 @@ pub struct Node {
     link: watch::Receiver<LinkState>,
     catalogue: watch::Receiver<Arc<Vec<CatalogueModel>>>,
     lender_view: watch::Receiver<LenderView>,
+    lending_view: watch::Receiver<LendingView>,
     submitter_view: watch::Receiver<SubmitterView>,
     api_url: watch::Sender<Option<String>>,
     lender: mpsc::Sender<lender::Command>,
+    lending: mpsc::Sender<lending::Command>,
+    ran: RanLog,
     submitter: mpsc::Sender<submitter::Command>,
     events: broadcast::Sender<Event>,
     stop: CancellationToken,
@@ -115,28 +137,36 @@ impl Node {
             .map_err(|error| Fault::new(Code::Internal, format!("the sealing key cannot be certified: {error}")))?;
         tracing::info!(node = %identity.device.node, dedicated = options.dedicated, "the node starts");
 
-        let ready = Ready { home, lock, identity, transport, sealing, certificate };
-        Ok(Arc::new(Self::launch(ready, &options)))
+        let files = match &options.machine_rules {
+            Some(machine) => AgreedFiles::new(home.clone(), Some(machine.clone())),
+            None => AgreedFiles::open(home.path())?,
+        };
+        let ran = RanLog::open(home.path())?;
+        let ready = Ready { home, lock, identity, transport, sealing, certificate, files, ran };
+        Self::launch(ready, &options).map(Arc::new)
     }
 
-    fn launch(ready: Ready, options: &NodeOptions) -> Self {
-        let Ready { home, lock, identity, transport, sealing, certificate } = ready;
+    fn launch(ready: Ready, options: &NodeOptions) -> Result<Self, Fault> {
+        let Ready { home, lock, identity, transport, sealing, certificate, files, ran } = ready;
         let connecting = Fault::new(Code::RelayUnreachable, "the relay is being connected to");
         let (identity_sender, identity) = watch::channel(Arc::new(identity));
         let (link_sender, link) = watch::channel(LinkState::Down(connecting));
         let (catalogue_sender, catalogue) = watch::channel(Arc::default());
-        let plan = plan(&home, options);
-        let (lender_view_sender, lender_view) =
-            watch::channel(LenderView { off: plan.as_ref().err().cloned(), ..LenderView::default() });
+        let (lender_view_sender, lender_view) = watch::channel(LenderView::default());
         let (submitter_view_sender, submitter_view) = watch::channel(SubmitterView::default());
         let (lender, lender_inbox) = mpsc::channel(lender::INBOX_MAX);
         let (submitter, submitter_inbox) = mpsc::channel(submitter::INBOX_MAX);
-        let stop = CancellationToken::new();
-        let tasks = TaskTracker::new();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let Lends { lending, lending_view, stance, plan, herd, watts_per_thread } =
+            lends(&home, options, files, lender_view.clone(), &stop, &tasks)?;
 
         let setup = Setup {
             home: home.path().to_owned(),
             plan,
+            stance,
+            ran: ran.clone(),
+            herd,
+            watts_per_thread,
             slots: slots(options),
             demo: options.demo,
             identity: identity.clone(),
@@ -172,23 +202,20 @@ impl Node {
             link,
             catalogue,
             lender_view,
+            lending_view,
             submitter_view,
             api_url,
             lender,
+            lending,
+            ran,
             submitter,
             events,
             stop,
             stopped,
         };
         tasks.spawn(node.announce());
-        tasks.close();
-        tokio::spawn(async move {
-            tasks.wait().await;
-            drop(lock);
-            stopped_sender.send_replace(true);
-            tracing::info!("the node has stopped");
-        });
-        node
+        tokio::spawn(wait_for_the_end(tasks, node.ran.clone(), lock, stopped_sender));
+        Ok(node)
     }
 
     /// This machine's id.
@@ -221,6 +248,13 @@ impl Node {
         Ok(Response::Done)
     }
 
+    async fn lend(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<(), Fault>>) -> lending::Command,
+    ) -> Result<Response, Fault> {
+        lending::ask(&self.lending, command).await.map(|()| Response::Done)
+    }
+
     async fn ask(&self, request: ChatRequest) -> Result<Chat, Fault> {
         let (reply, answer) = oneshot::channel();
         let command = submitter::Command::Ask { request: Box::new(request), reply };
@@ -232,6 +266,7 @@ impl Node {
         let view = views::status(
             &self.identity.borrow(),
             &self.link.borrow(),
+            &self.lending_view.borrow(),
             &self.lender_view.borrow(),
             *self.submitter_view.borrow(),
             self.api_url.borrow().clone(),
@@ -243,6 +278,7 @@ impl Node {
     fn announce(&self) -> impl Future<Output = ()> + use<> {
         let (mut link, mut catalogue) = (self.link.clone(), self.catalogue.clone());
         let (mut lender, mut submitter) = (self.lender_view.clone(), self.submitter_view.clone());
+        let mut lending = self.lending_view.clone();
         let (mut api, stop, events) = (self.api_url.subscribe(), self.stop.clone(), self.events.clone());
         async move {
             loop {
@@ -255,6 +291,7 @@ impl Node {
                         Event::Status
                     }
                     Ok(()) = submitter.changed() => Event::Status,
+                    Ok(()) = lending.changed() => Event::Status,
                     Ok(()) = api.changed() => Event::Status,
                     Ok(()) = catalogue.changed() => Event::Models,
                     else => return,
@@ -281,6 +318,13 @@ impl NodeApi for Node {
                     Ok(Response::Models { models: views::models(&self.lender_view.borrow(), &self.catalogue.borrow()) })
                 }
                 Request::Rescan => self.rescan().await,
+                Request::Lend { on } => self.lend(|reply| lending::Command::Lend { on, reply }).await,
+                Request::Pause { pause, finish } => {
+                    self.lend(|reply| lending::Command::Pause { pause, finish, reply }).await
+                }
+                Request::Resume => self.lend(|reply| lending::Command::Resume { reply }).await,
+                Request::Log { limit } => Ok(Response::Log { jobs: self.ran.newest(limit.min(RAN_REPLY_MAX)).await? }),
+                Request::EraseLog => self.ran.erase().await.map(|()| Response::Done),
                 Request::Stop => {
                     self.stop.cancel();
                     Ok(Response::Done)
@@ -299,20 +343,76 @@ impl NodeApi for Node {
     }
 }
 
+/// Gives the home free when every task has ended.
+async fn wait_for_the_end(tasks: TaskTracker, ran: RanLog, lock: HomeLock, stopped: watch::Sender<bool>) {
+    tasks.close();
+    tasks.wait().await;
+    ran.flush().await;
+    drop(lock);
+    stopped.send_replace(true);
+    tracing::info!("the node has stopped");
+}
+
+/// The lending machine as it runs, and what follows from it.
+struct Lends {
+    lending: mpsc::Sender<lending::Command>,
+    lending_view: watch::Receiver<LendingView>,
+    stance: watch::Receiver<Stance>,
+    plan: Result<Plan, String>,
+    herd: Arc<Herd>,
+    watts_per_thread: f64,
+}
+
+/// Starts the lending machine.
+fn lends(
+    home: &Home,
+    options: &NodeOptions,
+    files: AgreedFiles,
+    lender: watch::Receiver<LenderView>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<Lends, Fault> {
+    let wishes = Wishes::follow(files, options.dedicated, options.timing, stop.clone());
+    let watts_per_thread = wishes.effective().watts_per_thread.value;
+    let (frozen_sender, frozen) = watch::channel(false);
+    let (stance_sender, stance) = watch::channel(Stance::closed(options.dedicated));
+    let (view_sender, lending_view) = watch::channel(lending::starting());
+    let herd = Herd::new(Arc::new(Freezer::new()));
+    tracing::info!(method = %herd.freezer().method(), "this machine can be given back");
+    let plan = plan(home, options, wishes.effective(), Leash { keeper: herd.clone(), frozen });
+    let (lending, inbox) = mpsc::channel(lending::INBOX_MAX);
+    let setup = lending::Setup {
+        inbox,
+        listeners: Listeners { stance: stance_sender, frozen: frozen_sender, view: view_sender },
+        lender,
+        wishes,
+        sensors: Sensors::new(options.senses.clone(), herd.freezer().clone()),
+        herd: herd.clone(),
+        worker: plan.as_ref().map(|_| ()).map_err(Clone::clone),
+        stop: stop.clone(),
+    };
+    let over = lending::Task::start(setup)
+        .map_err(|error| Fault::new(Code::Internal, format!("the node gets no thread: {error}")))?;
+    tasks.spawn(async move { drop(over.await) });
+    Ok(Lends { lending, lending_view, stance, plan, herd, watts_per_thread })
+}
+
 /// How workers are started here, or why none are.
-fn plan(home: &Home, options: &NodeOptions) -> Result<Plan, String> {
-    if !options.dedicated {
-        return Err(views::NOT_DEDICATED.into());
-    }
-    let program = program(options)
-        .inspect_err(|reason| tracing::warn!(reason, "this machine is dedicated to lending, and cannot lend"))?;
-    let threads = options.threads.unwrap_or_else(|| (cores() / slots(options)).max(1));
+fn plan(home: &Home, options: &NodeOptions, rules: &Effective, leash: Leash) -> Result<Plan, String> {
+    let program = program(options).inspect_err(|reason| match options.dedicated {
+        true => tracing::warn!(reason, "this machine is dedicated to lending, and cannot lend"),
+        false => tracing::info!(reason, "no worker can run on this machine"),
+    })?;
+    let slots = slots(options);
+    let threads = options.threads.unwrap_or_else(|| (rules.threads.value.unwrap_or(cores()) / slots).max(1));
+    let share = |bytes: u64| bytes / 100 * u64::from(rules.memory_percent.value) / u64::from(slots);
     Ok(Plan {
         program,
         threads,
         context_max: options.context_max,
-        memory_max: options.memory_max,
+        memory_max: options.memory_max.or_else(|| hardware::memory_bytes().map(share)),
         scratch: home.scratch(),
+        leash,
     })
 }
 
@@ -332,8 +432,4 @@ fn worker_dir(options: &NodeOptions) -> Option<PathBuf> {
 
 fn slots(options: &NodeOptions) -> u16 {
     options.slots.unwrap_or(cores() / THREADS_PER_SLOT).clamp(1, SLOTS_MAX.max(options.slots.unwrap_or(0)))
-}
-
-fn cores() -> u16 {
-    std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
 }

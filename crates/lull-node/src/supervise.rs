@@ -2,15 +2,20 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use lull_engine::{GenerateRequest, Generation, Limits, Worker, WorkerSpec};
+use lull_engine::{GenerateRequest, Generation, Leash, Limits, Worker, WorkerSpec};
 use lull_types::{Fault, ModelHash};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, timeout},
 };
 
-use crate::{fault::stopping, home, lender, shelf::LocalModel};
+use crate::{
+    fault::stopping,
+    home, lender,
+    shelf::LocalModel,
+    stance::{Stance, given_back, yielding},
+};
 
 /// Orders that may wait for a slot: the lender gives one per reservation, one per job and one per restart.
 const ORDERS_MAX: usize = 8;
@@ -27,6 +32,8 @@ pub(crate) struct Plan {
     /// In bytes.
     pub(crate) memory_max: Option<u64>,
     pub(crate) scratch: PathBuf,
+    /// What workers are held by.
+    pub(crate) leash: Leash,
 }
 
 /// What a slot is told. It holds content, so it has no `Debug`.
@@ -55,15 +62,21 @@ pub(crate) struct Slot {
     pub(crate) task: JoinHandle<()>,
 }
 
-pub(crate) fn start(index: usize, plan: Plan, lender: mpsc::WeakSender<lender::Command>) -> Slot {
+pub(crate) fn start(
+    index: usize,
+    plan: Plan,
+    stance: watch::Receiver<Stance>,
+    lender: mpsc::WeakSender<lender::Command>,
+) -> Slot {
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
-    let keeper = Keeper { index, plan, lender, inbox, running: None };
+    let keeper = Keeper { index, plan, stance, lender, inbox, running: None };
     Slot { orders, task: tokio::spawn(keeper.run()) }
 }
 
 struct Keeper {
     index: usize,
     plan: Plan,
+    stance: watch::Receiver<Stance>,
     lender: mpsc::WeakSender<lender::Command>,
     inbox: mpsc::Receiver<Order>,
     running: Option<Running>,
@@ -113,6 +126,11 @@ impl Keeper {
         if self.running.as_ref().is_some_and(|running| running.model == model.hash) {
             return Ok(());
         }
+        let mut stance = self.stance.clone();
+        let Stance { offering, kills, .. } = *stance.borrow_and_update();
+        if !offering {
+            return Err(yielding());
+        }
         self.kill().await;
         self.note(Note::Loading { model: model.hash }).await;
         let spec = WorkerSpec {
@@ -123,9 +141,13 @@ impl Keeper {
             memory_max: self.plan.memory_max,
             scratch: self.plan.scratch.join(format!("slot-{}", self.index)),
             limits: Limits::default(),
+            leash: Some(self.plan.leash.clone()),
         };
         let spawned = match home::create_folders(&spec.scratch) {
-            Ok(()) => Worker::spawn(spec).await,
+            Ok(()) => tokio::select! {
+                spawned = Worker::spawn(spec) => spawned,
+                () = given_back(&mut stance, kills) => Err(yielding()),
+            },
             Err(fault) => Err(fault),
         };
         match spawned {

@@ -9,16 +9,13 @@ use crate::{
     VERSION, identity::Identity, lender::LenderView, link::LinkState, shelf::Shelved, submitter::SubmitterView,
 };
 
-/// Why a machine that is not dedicated does not lend, so far.
-pub(crate) const NOT_DEDICATED: &str = "this machine asks but does not lend: Lull cannot see yet whether someone uses it; run a machine that nobody sits \
-     at with `lull node run --dedicated`";
-
 const NO_SANDBOX: &str = "workers have no sandbox yet: a worker process has all rights of this machine's Lull user, so \
                           lend only with models that you trust";
 
 pub(crate) fn status(
     identity: &Identity,
     link: &LinkState,
+    view: &LendingView,
     lender: &LenderView,
     submitter: SubmitterView,
     api: Option<String>,
@@ -29,7 +26,7 @@ pub(crate) fn status(
         org: identity.statement.org.clone(),
         groups: identity.device.groups.clone(),
         relay: link_view(identity, link),
-        lending: lending(lender),
+        lending: lending(view, lender),
         sandbox: SandboxView { tier: 0, summary: NO_SANDBOX.into() },
         workers: lender.workers.clone(),
         api,
@@ -47,19 +44,23 @@ fn link_view(identity: &Identity, link: &LinkState) -> LinkView {
     }
 }
 
-fn lending(lender: &LenderView) -> LendingView {
-    if let Some(reason) = &lender.off {
-        return LendingView::Off { reason: reason.clone() };
-    }
+/// What the lending machine shows, with what the lender knows beside it.
+fn lending(view: &LendingView, lender: &LenderView) -> LendingView {
+    let LendingView::Lending { words, finishing, .. } = view else { return view.clone() };
     let offered = lender.shelf.usable().filter(|model| !lender.broken.contains_key(&model.hash)).count();
-    let reason = match offered {
-        0 => "this machine is dedicated to lending, but has no model that works; see `lull models list`".into(),
-        1 => "this machine is dedicated to lending, with 1 model".into(),
-        more => format!("this machine is dedicated to lending, with {more} models"),
+    let models = match offered {
+        0 => ", but it has no model that works; see `lull models list`".to_owned(),
+        1 => ", with 1 model".to_owned(),
+        more => format!(", with {more} models"),
     };
     let loading = lender.workers.iter().any(|worker| worker.state == WorkerState::Loading);
-    let reason = if loading { format!("{reason}; a model is being loaded") } else { reason };
-    LendingView::Lending { reason, free_slots: lender.free, slots: lender.slots }
+    let loading = if loading { "; a model is being loaded" } else { "" };
+    LendingView::Lending {
+        words: format!("{words}{models}{loading}"),
+        free_slots: lender.free,
+        slots: lender.slots,
+        finishing: *finishing,
+    }
 }
 
 /// All models known here or in the pool, by name.
@@ -109,7 +110,7 @@ fn here(shelved: &Shelved, pool: Option<ModelView>, lender: &LenderView) -> Mode
             view.fault = lender.broken.get(&model.hash).cloned();
             let own = lender.speeds.get(&model.hash).and_then(|speed| speed.decode_tps);
             view.decode_tps = view.decode_tps.into_iter().chain(own).reduce(f32::max);
-            offered_here = u32::from(lender.off.is_none() && view.fault.is_none());
+            offered_here = u32::from(lender.offering && view.fault.is_none());
         }
         Err(fault) => view.fault = Some(fault.clone()),
     }
@@ -143,7 +144,7 @@ mod tests {
         let fault = Fault::new(Code::ModelBroken, "cut off");
         let cut = Shelved { name: "cut".into(), model: Err(fault.clone()) };
         let shelf = Shelf { models: vec![local("alone", 1), local("shared", 2), cut] };
-        let lender = LenderView { shelf: Arc::new(shelf), ..LenderView::default() };
+        let lender = LenderView { offering: true, shelf: Arc::new(shelf), ..LenderView::default() };
         let views = models(&lender, &[pooled("alone", 1), pooled("shared", 2), pooled("far", 1), pooled("gone", 0)]);
         let places: Vec<_> = views.iter().map(|view| (view.name.as_str(), view.place)).collect();
         let expected = [
@@ -159,8 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn why_it_does_not_lend_is_said() {
-        let lender = LenderView { off: Some(NOT_DEDICATED.into()), ..LenderView::default() };
-        assert_eq!(lending(&lender), LendingView::Off { reason: NOT_DEDICATED.into() });
+    fn a_machine_that_lends_says_with_what() {
+        let words = "you have been away for 5 min".to_owned();
+        let view = LendingView::Lending { words, free_slots: 0, slots: 0, finishing: false };
+        let lender = LenderView { slots: 2, free: 1, ..LenderView::default() };
+        let shown = lending(&view, &lender);
+        assert!(matches!(shown, LendingView::Lending { free_slots: 1, slots: 2, .. }), "{shown:?}");
+        assert!(shown.words().contains("no model that works"), "{shown:?}");
     }
 }

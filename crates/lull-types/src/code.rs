@@ -25,6 +25,8 @@ pub enum Code {
     ContextExceeded,
     /// The lender went away in the middle of an answer.
     LenderLost,
+    /// The lender's owner is back: the machine is given back at once.
+    Yielding,
     /// The lender refused a granted job.
     LenderRefused,
     /// The lender's chain of keys does not lead to the organisation's root.
@@ -81,6 +83,7 @@ impl Code {
             Self::Busy => "busy",
             Self::ContextExceeded => "context_exceeded",
             Self::LenderLost => "lender_lost",
+            Self::Yielding => "yielding",
             Self::LenderRefused => "lender_refused",
             Self::LenderUntrusted => "lender_untrusted",
             Self::WorkerDied => "worker_died",

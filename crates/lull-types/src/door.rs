@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, FinishReason, JobId, Label, Message, ModelHash, NodeId, Sampling, Token, Usage};
+use crate::{
+    Fault, FinishReason, JobId, Label, LendingView, Message, ModelHash, NodeId, Pause, RanHere, Sampling, Token, Usage,
+};
 
 /// What can be asked of a running node. A chat is asked with [`ChatRequest`], which has a channel of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +16,27 @@ pub enum Request {
     Rescan,
     /// Leave politely: finish nothing, lose nothing, exit.
     Stop,
+    /// Its owner agrees to lend, or does not any more. Kept across restarts.
+    Lend {
+        /// Which.
+        on: bool,
+    },
+    /// Give the machine back and do not lend for a while. Kept across restarts; no policy can refuse it.
+    Pause {
+        /// For how long.
+        pause: Pause,
+        /// Let the jobs that run now end first.
+        finish: bool,
+    },
+    /// Ends a pause.
+    Resume,
+    /// What ran here, newest first.
+    Log {
+        /// At most so many.
+        limit: u32,
+    },
+    /// Forget what ran here.
+    EraseLog,
 }
 
 /// A node's answer to a [`Request`].
@@ -26,6 +49,11 @@ pub enum Response {
     Models {
         /// By name.
         models: Vec<ModelView>,
+    },
+    /// To [`Request::Log`].
+    Log {
+        /// Newest first.
+        jobs: Vec<RanHere>,
     },
     /// Done, with nothing to say.
     Done,
@@ -163,26 +191,6 @@ pub enum LinkView {
     },
 }
 
-/// Whether this machine lends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "lending", rename_all = "snake_case")]
-pub enum LendingView {
-    /// It does not lend.
-    Off {
-        /// Why, for a person.
-        reason: String,
-    },
-    /// It lends.
-    Lending {
-        /// Why, for a person.
-        reason: String,
-        /// Jobs that can still be taken now.
-        free_slots: u16,
-        /// Jobs that can be taken at once in all.
-        slots: u16,
-    },
-}
-
 /// What stands between a worker and this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxView {
@@ -211,6 +219,8 @@ pub struct WorkerView {
 pub enum WorkerState {
     /// Reading its model.
     Loading,
+    /// Stopped where it was: its machine's owner is back.
+    Frozen,
     /// Waiting for a job.
     Idle,
     /// Answering.

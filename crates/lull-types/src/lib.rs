@@ -6,12 +6,16 @@ mod door;
 mod generate;
 mod ids;
 mod label;
+mod lending;
+mod presence;
 
 pub use code::{Code, Fault};
 pub use door::{
-    Answered, ChatEvent, ChatRequest, Event, JobTimings, LendingView, LinkView, ModelPlace, ModelView, Request,
-    Response, SandboxView, StatusView, WorkerState, WorkerView,
+    Answered, ChatEvent, ChatRequest, Event, JobTimings, LinkView, ModelPlace, ModelView, Request, Response,
+    SandboxView, StatusView, WorkerState, WorkerView,
 };
 pub use generate::{FinishReason, Message, Role, Sampling, Token, TokenLogprob, Usage};
 pub use ids::{Epoch, JobId, ModelHash, NodeId, ParseIdError, Pseudonym};
 pub use label::{Label, LabelError};
+pub use lending::{LendingView, Pause, RanHere, Reason, Until};
+pub use presence::{Observation, Reading, Signal, Source};

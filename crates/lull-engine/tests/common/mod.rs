@@ -33,6 +33,7 @@ pub(crate) fn spec(program: PathBuf, model: &Path, scratch: &Path) -> WorkerSpec
         memory_max: None,
         scratch: scratch.to_owned(),
         limits: Limits::default(),
+        leash: None,
     }
 }
 

@@ -223,9 +223,10 @@ async fn a_model_whose_workers_die_again_and_again_leaves_the_offer() {
     assert_eq!(codes, [Code::WorkerDied; 3]);
     pool.note(|note| matches!(note, Note::Offer(offer) if offer.models.is_empty()).then_some(())).await;
     // The offer goes out a moment before the node's own pages say the same.
-    until(&pool.lender, |status| {
-        matches!(&status.lending, LendingView::Lending { reason, .. } if reason.contains("no model that works"))
-    })
+    until(
+        &pool.lender,
+        |status| matches!(&status.lending, LendingView::Lending { words, .. } if words.contains("no model that works")),
+    )
     .await;
     let Response::Models { models } = pool.lender.call(Request::Models).await.unwrap() else { panic!() };
     assert_eq!(models[0].fault.as_ref().map(|fault| fault.code), Some(Code::WorkerDied));

@@ -9,7 +9,7 @@ use crate::support::{
     status, until,
 };
 use lull_node::{Node, enroll};
-use lull_types::{Code, Fault, LendingView, LinkView};
+use lull_types::{Code, Fault, LendingView, LinkView, StatusView};
 use lull_wire::{
     Signed, Token,
     control::{FromNode, FromRelay},
@@ -36,10 +36,11 @@ async fn a_token_makes_a_member_once() {
 
     let node = Node::start(home.path(), asking()).await.unwrap();
     assert_eq!(relay.up().await, anew.node);
-    let status = until(&node, |status| matches!(status.relay, LinkView::Up { .. })).await;
+    let here = |status: &StatusView| matches!(status.relay, LinkView::Up { .. });
+    let off = |status: &StatusView| matches!(status.lending, LendingView::Off { .. });
+    let status = until(&node, |status| here(status) && off(status)).await;
     assert_eq!((status.node, status.name.as_str()), (anew.node, "desk 8"));
     assert!(status.sandbox.tier == 0 && status.sandbox.summary.contains("no sandbox yet"), "{:?}", status.sandbox);
-    assert!(matches!(&status.lending, LendingView::Off { reason } if reason.contains("--dedicated")));
     assert_eq!(Node::start(home.path(), asking()).await.unwrap_err().code, Code::Busy);
     assert_eq!(enroll(home.path(), &token, None, true).await.unwrap_err().code, Code::Busy);
     node.shutdown().await;
@@ -214,7 +215,7 @@ async fn a_revoked_node_stays_away_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_dedicated_node_lends() {
+async fn a_node_lends_only_when_it_is_dedicated_or_somebody_agreed() {
     let org = Org::new();
     let mut relay = Relay::start(&org).await;
     for (name, options, slots) in [("plain", asking(), 0), ("dedicated", lending(), 1)] {

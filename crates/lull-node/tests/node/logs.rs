@@ -7,12 +7,12 @@ use std::{
 
 use lull_engine::scripted::{Mishap, Script, What, When};
 use lull_node::{Node, NodeApi, NodeOptions};
-use lull_types::LendingView;
+use lull_types::{LendingView, Reason};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     asking::Pool,
-    support::{broker::Evil, lending, org::Org, question, relay::Relay, status, whole},
+    support::{broker::Evil, lending, org::Org, question, relay::Relay, until, whole},
 };
 
 const MARKER: &str = "XYZZY-MARKER-1234";
@@ -78,7 +78,8 @@ async fn a_dedicated_node_that_cannot_lend_says_why_once() {
     let log = tracing::subscriber::set_default(subscriber);
     let options = NodeOptions { worker_program: None, worker_dir: Some(empty.path().into()), ..lending() };
     let node = Node::start(home.path(), options).await.unwrap();
-    let LendingView::Off { reason } = status(&*node).await.lending else { panic!("it lends") };
+    let status = until(&node, |status| matches!(status.lending, LendingView::Off { .. })).await;
+    let LendingView::Off { reason: Reason::NoWorker { why: reason }, .. } = status.lending else { panic!("it lends") };
     node.shutdown().await;
     drop(log);
     let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();

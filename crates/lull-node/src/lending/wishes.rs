@@ -1,0 +1,106 @@
+//! What its people want of this machine, as it is kept on the disk and as it changes.
+
+use std::sync::Arc;
+
+use lull_core::lending::Rules;
+use lull_policy::{Effective, resolve};
+use lull_types::Fault;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::rules::{Timing, rules};
+use crate::agreed::{self, Agreed, AgreedFiles, Paused};
+
+/// A person's and their organisation's word about lending.
+pub(crate) struct Wishes {
+    files: AgreedFiles,
+    following: watch::Receiver<Agreed>,
+    /// What the files said last.
+    agreed: Agreed,
+    /// They have changed since.
+    stale: bool,
+    /// The latest rules that could be read; Lull's own until then.
+    effective: Arc<Effective>,
+    dedicated: bool,
+    timing: Timing,
+}
+
+impl Wishes {
+    /// Reads and follows the files, until `stop`. Must be called inside a tokio runtime.
+    pub(crate) fn follow(files: AgreedFiles, dedicated: bool, timing: Timing, stop: CancellationToken) -> Self {
+        let (following, _) = agreed::follow(files.clone(), stop);
+        let agreed = following.borrow().clone();
+        let effective = agreed.rules.clone().unwrap_or_else(|_| Arc::new(resolve(None, None)));
+        Self { files, following, agreed, stale: false, effective, dedicated, timing }
+    }
+
+    /// The rules as they can be followed; which of them allow lending says [`Wishes::rules`].
+    pub(crate) fn effective(&self) -> &Effective {
+        &self.effective
+    }
+
+    /// Resolves when a file says something else. Can be dropped without losing that.
+    ///
+    /// The files are read again then: what was seen may be from before this node's own last word.
+    pub(crate) async fn changed(&mut self) {
+        if !self.stale {
+            if self.following.changed().await.is_err() {
+                // The node is stopping.
+                std::future::pending::<()>().await;
+            }
+            self.stale = true;
+        }
+        let files = self.files.clone();
+        // A disk that does not answer holds up this reading only.
+        if let Ok(agreed) = tokio::task::spawn_blocking(move || files.read()).await {
+            self.take(agreed);
+        }
+    }
+
+    fn take(&mut self, agreed: Agreed) {
+        if let Ok(rules) = &agreed.rules {
+            self.effective = Arc::clone(rules);
+        }
+        self.agreed = agreed;
+        self.stale = false;
+    }
+
+    /// What counts for the lending machine now.
+    pub(crate) fn rules(&self) -> Rules {
+        let broken = self.agreed.rules.as_ref().err().or(self.agreed.paused.as_ref().err());
+        rules(&self.effective, broken, self.dedicated, self.timing)
+    }
+
+    /// The pause that was kept.
+    pub(crate) fn pause(&self) -> Option<Paused> {
+        self.agreed.paused.clone().ok().flatten()
+    }
+
+    /// Keeps that its owner agrees to lend, or does not.
+    ///
+    /// # Errors
+    /// When the file cannot be written or followed.
+    pub(crate) fn agree(&mut self, on: bool) -> Result<(), Fault> {
+        self.files.set_enabled(on)?;
+        let agreed = self.files.read();
+        let read = agreed.rules.as_ref().map(drop).map_err(Clone::clone);
+        self.take(agreed);
+        read
+    }
+
+    /// Keeps a pause.
+    ///
+    /// # Errors
+    /// When it cannot be written: it holds until the node stops, then.
+    pub(crate) fn keep_pause(&self, paused: Paused) -> Result<(), Fault> {
+        self.files.pause(paused)
+    }
+
+    /// Ends the pause that was kept.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub(crate) fn forget_pause(&self) -> Result<(), Fault> {
+        self.files.resume()
+    }
+}

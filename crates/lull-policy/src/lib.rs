@@ -1,0 +1,19 @@
+//! Settings and rules: what a person chose, what the organisation decided, and what follows from both.
+//! It must never know a clock, a file, a socket or who asks: text in, values out.
+
+mod edit;
+mod error;
+mod hours;
+mod read;
+mod resolve;
+mod rules;
+
+pub use edit::set_enabled;
+pub use error::PolicyError;
+pub use hours::{DAY_MINUTES, Hours, HoursError, WINDOWS_MAX, Window};
+pub use read::TEXT_BYTES_MAX;
+pub use resolve::{Effective, Resolved, Row, Source, resolve};
+pub use rules::{
+    APP_BYTES_MAX, APPS_MAX, CELSIUS_MAX, CELSIUS_MIN, DISK_GIB_MAX, IDLE_MINUTES_MAX, LendRules, MEMORY_PERCENT_MAX,
+    MachineRules, OTHER_CORES_MAX, Settings, THREADS_MAX, WATTS_PER_THREAD_MAX,
+};

@@ -1,0 +1,73 @@
+//! What a sensor is given: where to speak, how often, and how long to wait for others.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use lull_types::{Observation, Reading, Source};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
+
+use crate::{Config, Pace, Sink};
+
+/// How long another process (a bus, a display server) may take to answer before its source counts as blind.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_millis(450);
+
+/// One sensor's own.
+#[derive(Clone)]
+pub(crate) struct Voice {
+    pub(crate) config: Arc<Config>,
+    sink: Sink,
+    pace: watch::Receiver<Pace>,
+    /// When the beat that is waited for comes.
+    due: Option<Instant>,
+}
+
+impl Voice {
+    pub(crate) fn new(config: Arc<Config>, sink: Sink, pace: watch::Receiver<Pace>) -> Self {
+        Self { config, sink, pace, due: None }
+    }
+
+    /// Says a source's word.
+    pub(crate) fn say(&self, source: Source, reading: Reading) {
+        (self.sink)(Observation { source, reading });
+    }
+
+    /// How closely to look now.
+    pub(crate) fn pace(&self) -> Pace {
+        *self.pace.borrow()
+    }
+
+    /// Waits for the next beat; a change of pace is one. A wait that is given up is taken up again by the next call:
+    /// events cannot keep a beat from coming.
+    pub(crate) async fn beat(&mut self) {
+        let pace = *self.pace.borrow_and_update();
+        let due = *self.due.get_or_insert_with(|| Instant::now() + pace.beat());
+        tokio::select! {
+            () = sleep_until(due) => {}
+            Ok(()) = self.pace.changed() => {}
+        }
+        self.due = None;
+    }
+
+    /// An answer, or why there is none.
+    pub(crate) async fn answer<T, E: std::fmt::Display>(
+        &self,
+        who: &str,
+        asked: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, String> {
+        match timeout(ANSWER_MAX, asked).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(format!("{who} cannot be asked ({error})")),
+            Err(_) => Err(format!("{who} does not answer")),
+        }
+    }
+
+    /// Says the same at every beat, for ever.
+    pub(crate) async fn repeat(&mut self, source: Source, reading: &Reading) -> ! {
+        loop {
+            self.say(source, reading.clone());
+            self.beat().await;
+        }
+    }
+}
