@@ -5,8 +5,25 @@ run_bench() {
   case "$name" in
     engine) build_worker; if [[ " $* " != *" --quick "* ]] && [ "$(uname -m)" = x86_64 ]; then build_worker v3; build_worker baseline; fi ;;
     pool) build_worker ;;
-    *) die "'$name' is no bench: engine, pool" ;;
+    yield) stage_packages; build_worker ;;
+    *) die "'$name' is no bench: engine, pool, yield" ;;
   esac
   cargo build --locked --release -p lull-bench -p lull-cli -p lull-engine --bins
-  "$CARGO_TARGET_DIR/release/lull-bench" "$@"
+  if [ "$name" = yield ]; then
+    yield_bench "$@"
+  else
+    "$CARGO_TARGET_DIR/release/lull-bench" "$@"
+  fi
+}
+
+# As an ordinary user, whose promise it is; that user cannot write where the caller's FILE is, so it comes back on
+# descriptor 3.
+yield_bench() {
+  local args=() file=
+  while [ $# -gt 0 ]; do
+    if [ "$1" = --json ]; then file="${2:-}"; shift 2 || die "--json needs a FILE"; else args+=("$1"); shift; fi
+  done
+  "$CARGO_TARGET_DIR/release/lull-bench" yield-part-model
+  scripts/as-user.sh bash -c '"$@" --json "$TMPDIR/yield.json" && cat "$TMPDIR/yield.json" >&3' yield \
+    "$CARGO_TARGET_DIR/release/lull-bench" "${args[@]}" 3>"${file:-/dev/null}"
 }

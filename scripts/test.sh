@@ -23,14 +23,38 @@ worker() {
 
 unit() {
   cargo build --locked --workspace --bins
-  cargo nextest run --locked --workspace --exclude lull-tests --no-fail-fast
+  # What needs screens and buses runs in the tier `owner`, as the user whose machine it is.
+  cargo nextest run --locked --workspace --exclude lull-tests --no-fail-fast \
+    -E 'not (package(lull-presence) & kind(test))'
   cargo test --quiet --locked --workspace --doc
 }
 
 # Real processes: relay, nodes, workers with the demo model.
 e2e() {
   cargo build --locked -p lull-cli -p lull-tests --bins
-  cargo nextest run --locked -p lull-tests --no-fail-fast
+  cargo nextest run --locked -p lull-tests --no-fail-fast -E 'not binary(owner)'
+}
+
+# The test executables that a cargo test of these arguments would run.
+test_executables() {
+  cargo test --quiet --locked --no-run --message-format json "$@" | python3 -c 'import json, sys
+for line in sys.stdin:
+    built = json.loads(line)
+    if built.get("profile", {}).get("test") and built.get("executable"):
+        print(built["executable"])'
+}
+
+# Presence, priorities, freezing and a whole desk, as an ordinary user with a delegated control group: what root may do
+# says nothing about what people's machines do.
+owner() {
+  [ "$(uname)" = Linux ] || { say "the sensors' tests are for Linux"; return 0; }
+  stage_packages
+  cargo build --locked -p lull-cli -p lull-tests --bins
+  local exes exe
+  exes=$(test_executables -p lull-sandbox
+    test_executables -p lull-presence --test input --test machine
+    test_executables -p lull-tests --test owner)
+  for exe in $exes; do scripts/as-user.sh "$exe" --test-threads=1; done
 }
 
 # Clients that people use, against `./x demo --serve`.
@@ -51,11 +75,11 @@ model() {
 
 run_tests() {
   local tiers=("$@")
-  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint unit e2e clients model)
+  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint unit e2e owner clients model)
   local name; for name in "${tiers[@]}"; do
     case "$name" in
-      tidy | lint | worker | unit | e2e | clients | model) tier "$name" ;;
-      *) die "'$name' is no tier of tests: tidy, worker, lint, unit, e2e, clients, model" ;;
+      tidy | lint | worker | unit | e2e | owner | clients | model) tier "$name" ;;
+      *) die "'$name' is no tier of tests: tidy, worker, lint, unit, e2e, owner, clients, model" ;;
     esac
   done
   say "all tests passed"

@@ -36,6 +36,10 @@ pub(crate) const WHEN_ASKED: Duration = Duration::from_secs(1);
 /// How soon the reason must be shown: a second after the work must have stopped, and what this test waits itself.
 const TOLD_MAX: Duration = Duration::from_millis(2_500);
 
+/// What all threads of a worker may be on a processor for after that, in nanoseconds: each enters the frozen state once,
+/// for microseconds in the kernel, and beside busier programs its turn may come late. None of its own work is done then.
+const ENTRY_MAX_NS: u64 = 1_000_000;
+
 /// Everything around one lending machine.
 pub(crate) struct Desk {
     /// What the screen's own server shows, where the desk has one.
@@ -190,7 +194,7 @@ impl Desk {
         let (late, before) = (at.elapsed(), work.cpu_ns());
         std::thread::sleep(Duration::from_millis(400));
         let more = work.cpu_ns().saturating_sub(before);
-        assert_eq!(more, 0, "{signals:?}: the worker computed for {more} ns more than {late:?} after the onset");
+        assert!(more < ENTRY_MAX_NS, "{signals:?}: the worker computed for {more} ns more than {late:?} after the onset");
         let shown = self.until("the reason", |shown| signals.iter().any(|signal| is_about(shown, *signal)));
         let told = at.elapsed();
         assert!(told < TOLD_MAX, "{signals:?}: the reason came after {told:?}");

@@ -3,10 +3,17 @@
 //! Two notifications are asked for: one of input alone (since version 2), and one that inhibitors hold up, so that a
 //! film counts as well. The machine is in use while either says so.
 
-use std::{convert::Infallible, io, os::fd::AsFd as _, path::PathBuf, time::Instant};
+use std::{
+    convert::Infallible,
+    io,
+    os::fd::AsFd as _,
+    path::PathBuf,
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use lull_types::{Reading, Source};
-use tokio::{io::Interest, net::UnixStream};
+use tokio::{io::Interest, net::UnixStream, time::timeout};
 use wayland_client::{
     Connection, Dispatch, EventQueue, Proxy as _, QueueHandle,
     backend::WaylandError,
@@ -24,11 +31,13 @@ use super::{
 use crate::{
     Environment,
     supervise::{Line, Sensor},
-    voice::Voice,
+    voice::{ANSWER_MAX, Voice},
 };
 
 const SOURCE: Source = Source::WaylandIdle;
 const WHO: &str = "the Wayland compositor";
+/// How long a compositor may take to know a program for the first time.
+const GREETING_MAX: Duration = Duration::from_secs(10);
 /// The newest version of the protocol that is understood; from [`INPUT_ONLY`] on it knows of input alone.
 const NEWEST: u32 = 2;
 const INPUT_ONLY: u32 = 2;
@@ -90,9 +99,7 @@ async fn find(environment: &Environment) -> io::Result<Option<UnixStream>> {
 /// Until the connection ends.
 async fn watch(voice: &mut Voice, eye: &mut Eye, socket: UnixStream) -> Result<(), String> {
     let mut compositor = Compositor::over(socket, voice.clone()).map_err(|error| format!("{WHO}: {error}"))?;
-    // The first answer brings the list of what there is, the second what was asked of it.
-    voice.answer(WHO, compositor.answered()).await?;
-    voice.answer(WHO, compositor.answered()).await?;
+    greet(voice, &mut compositor).await?;
     compositor.speak(eye);
     loop {
         tokio::select! {
@@ -110,6 +117,27 @@ async fn watch(voice: &mut Voice, eye: &mut Eye, socket: UnixStream) -> Result<(
             }
             () = eye.changed() => compositor.speak(eye),
         }
+    }
+}
+
+/// The first answer brings the list of what there is, the second what was asked of it.
+///
+/// KWin reads a program's whole file twice, to know it again, before it answers it for the first time. That may take
+/// longer than an answer usually may; until it is over nothing is known, and that is said.
+async fn greet(voice: &mut Voice, compositor: &mut Compositor) -> Result<(), String> {
+    let late = || format!("{WHO} does not answer");
+    let greeted = async {
+        compositor.answered().await?;
+        compositor.answered().await
+    };
+    let mut greeted = pin!(greeted);
+    if let Ok(done) = timeout(ANSWER_MAX, &mut greeted).await {
+        return done;
+    }
+    let (mut more, unknown) = (voice.clone(), Reading::unknown(late()));
+    tokio::select! {
+        done = timeout(GREETING_MAX, greeted) => done.unwrap_or_else(|_| Err(late())),
+        never = more.repeat(SOURCE, &unknown) => never,
     }
 }
 
