@@ -40,7 +40,7 @@ fn stops(report: &mut Report, measured: &Measured) {
     measured.stops.iter().for_each(|condition| all.extend(&condition.trials));
     let floor: Vec<f64> = measured.floors.iter().flat_map(|(_, floor)| floor.iter().copied()).collect();
     let figures: [(&str, &str, Figure); 2] =
-        [("stop", "misses", |trial| trial.any_ms), ("stop_work", "misses_work", |trial| trial.work_ms)];
+        [("stop", "misses", |trial| trial.work_ms), ("stop_any", "misses_any", |trial| trial.any_ms)];
     for (name, misses, figure) in figures {
         for (what, share) in [("p50", 0.50), ("p99", 0.99), ("max", 1.0)] {
             let quoted = share > 0.5;
@@ -159,10 +159,11 @@ fn notes(report: &mut Report, measured: &Measured) {
         machine::threads()
     ));
     say(format!(
-        "stop = from just before the XTest request to the last instant at which any thread of the worker was on a \
-         processor for whatever reason, from the kernel's records of every switch; stop_work = the same without visits \
-         of at most {} us that began after the freeze had been ordered: a sleeping or waiting thread that is fetched \
-         into the kernel's freezer (proved each time, see entries); miss = later than {MISS_MS} ms",
+        "stop = from just before the XTest request to the last instant at which any thread of the worker did work of \
+         its own, from the kernel's records of every switch; stop_any = the same with visits of at most {} us that \
+         began after the freeze had been ordered: a sleeping or waiting thread that is fetched into the kernel's \
+         freezer when its turn comes, at idle priority (that none of its instructions runs is proved each time, see \
+         entries); miss = later than {MISS_MS} ms",
         ENTRY_MAX_NS / 1_000
     ));
     let entries = measured.entries;

@@ -162,6 +162,16 @@ impl Desk {
         self.until("lending", |shown| matches!(shown, LendingView::Lending { .. }));
     }
 
+    /// Nothing else is shown meanwhile.
+    pub(crate) fn keeps_lending_for(&self, time: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < time {
+            let shown = self.status().lending;
+            assert!(matches!(shown, LendingView::Lending { .. }), "{shown:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The worker, in the middle of computing.
     pub(crate) fn busy_worker(&self) -> Work {
         let began = Instant::now();
@@ -194,7 +204,10 @@ impl Desk {
         let (late, before) = (at.elapsed(), work.cpu_ns());
         std::thread::sleep(Duration::from_millis(400));
         let more = work.cpu_ns().saturating_sub(before);
-        assert!(more < ENTRY_MAX_NS, "{signals:?}: the worker computed for {more} ns more than {late:?} after the onset");
+        assert!(
+            more < ENTRY_MAX_NS,
+            "{signals:?}: the worker computed for {more} ns more than {late:?} after the onset"
+        );
         let shown = self.until("the reason", |shown| signals.iter().any(|signal| is_about(shown, *signal)));
         let told = at.elapsed();
         assert!(told < TOLD_MAX, "{signals:?}: the reason came after {told:?}");

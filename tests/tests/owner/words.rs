@@ -27,6 +27,8 @@ fn a_person_agrees_pauses_and_resumes() {
     assert!(matches!(shown, LendingView::Paused { until: Some(same), .. } if same == end), "{shown:?}");
     lull(&["resume"]);
     desk.until_it_lends();
+    // The files are looked at every two seconds: what the node itself wrote there must not stop anything.
+    desk.keeps_lending_for(std::time::Duration::from_millis(3_000));
 
     let asking = crate::desk::Asking::begin(&desk);
     let work = desk.busy_worker();

@@ -52,14 +52,14 @@ impl Sensors {
         self.sink = Some(sink);
     }
 
-    /// Watches what these rules want watched; where nothing is heeded, nothing is watched.
+    /// Watches what these rules want watched, and says whether other sensors do so now; where nothing is heeded, nothing
+    /// is watched.
     ///
     /// # Errors
     /// When the system gives no thread. Nothing is watched then, so nothing is known.
-    pub(crate) fn follow(&mut self, rules: &Effective, heed: u32) -> std::io::Result<()> {
+    pub(crate) fn follow(&mut self, rules: &Effective, heed: u32) -> std::io::Result<bool> {
         let Some(sink) = self.sink.as_ref().filter(|_| heed != 0) else {
-            self.running = None;
-            return Ok(());
+            return Ok(self.running.take().is_some());
         };
         let wanted = Wanted {
             apps: rules.apps.value.clone(),
@@ -67,12 +67,12 @@ impl Sensors {
             other_cores_max: rules.other_cores.value as f32,
         };
         if self.running.as_ref().is_some_and(|(running, _)| *running == wanted) {
-            return Ok(());
+            return Ok(false);
         }
         self.running = None;
         let watch = Watch::start(&self.config(&wanted), sink)?;
         self.running = Some((wanted, watch));
-        Ok(())
+        Ok(true)
     }
 
     fn config(&self, wanted: &Wanted) -> Config {

@@ -121,11 +121,15 @@ impl Task {
     fn rules(&mut self, ticket: Ticket) {
         let rules = self.setup.wishes.rules();
         self.heed = rules.heed;
-        if let Err(error) = self.setup.sensors.follow(self.setup.wishes.effective(), rules.heed) {
-            tracing::error!(%error, "the sensors cannot be started");
+        let others = self.setup.sensors.follow(self.setup.wishes.effective(), rules.heed);
+        if !others.as_ref().is_ok_and(|others| !others) {
+            if let Err(error) = others {
+                tracing::error!(%error, "the sensors cannot be started");
+            }
+            // What the ones before them said counts no more.
+            self.step(Input::Sources(self.setup.sensors.sources().to_vec()), ticket);
+            self.setup.sensors.set_pace(self.machine.pace());
         }
-        self.step(Input::Sources(self.setup.sensors.sources().to_vec()), ticket);
-        self.setup.sensors.set_pace(self.machine.pace());
         self.step(Input::Rules(rules), ticket);
     }
 
@@ -220,6 +224,15 @@ impl Task {
 
     fn stance(&self, change: impl FnOnce(&mut Stance)) {
         self.setup.listeners.stance.send_modify(change);
+    }
+}
+
+impl Drop for Task {
+    /// However it ends: where nobody decides any more, nothing runs.
+    fn drop(&mut self) {
+        self.setup.herd.freezer().freeze();
+        self.setup.listeners.frozen.send_replace(true);
+        self.stance(|stance| (stance.offering, stance.frozen) = (false, true));
     }
 }
 
