@@ -115,6 +115,8 @@ impl Task {
         if let Some(pause) = self.setup.wishes.pause() {
             self.step(Input::Pause { until_unix_ms: pause.until_unix_ms(), finish: false }, ticket);
         }
+        // What has not changed since the machine was made has not been shown yet.
+        self.show();
     }
 
     /// The rules are new, or could not be read.
@@ -189,12 +191,14 @@ impl Task {
             Output::Kill => self.kill(),
             Output::Offer(offering) => self.stance(|stance| stance.offering = offering),
             Output::Pace(pace) => self.setup.sensors.set_pace(pace),
-            Output::Changed => {
-                let view = self.machine.view(0, 0);
-                tracing::info!(state = view.words(), "lending");
-                self.setup.listeners.view.send_replace(view);
-            }
+            Output::Changed => self.show(),
         }
+    }
+
+    fn show(&self) {
+        let view = self.machine.view(0, 0);
+        tracing::info!(state = view.words(), "lending");
+        self.setup.listeners.view.send_replace(view);
     }
 
     fn freeze(&mut self) {
