@@ -40,19 +40,19 @@ const LOADS: [usize; 3] = [0, 1, 2];
 const TRIALS: usize = 340;
 const TRIALS_QUICK: usize = 20;
 /// Kills of our way at each load, and of each other way.
-const KILLS: (usize, usize) = (20, 5);
+const KILLS: (usize, usize) = (10, 2);
 const KILLS_QUICK: (usize, usize) = (3, 1);
 /// Rounds of the echo at each load; each gives about 40 echoes of each kind.
-const ECHO_ROUNDS: usize = 60;
+const ECHO_ROUNDS: usize = 20;
 const ECHO_ROUNDS_QUICK: usize = 10;
 /// Wake-ups of the floor at each load.
 const WAKE_UPS: usize = 2_000;
 const WAKE_UPS_QUICK: usize = 300;
 /// Freezes that prove what an entry is.
-const ENTRIES: u32 = 300;
+const ENTRIES: u32 = 40;
 const ENTRIES_QUICK: u32 = 30;
 /// How long each pace is watched at rest, in seconds.
-const REST_S: u64 = 60;
+const REST_S: u64 = 20;
 const REST_QUICK_S: u64 = 10;
 
 /// Everything that was measured.

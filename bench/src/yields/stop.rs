@@ -24,7 +24,7 @@ const WINDOW_NS: u64 = 150_000_000;
 /// more at the end of the window.
 const ACCOUNT_NS: u64 = 100_000_000;
 /// How much longer a trial lasts at most until the kernel says that every thread is in its freezer.
-const SETTLE_MAX: Duration = Duration::from_secs(5);
+const SETTLE_MAX: Duration = Duration::from_millis(100);
 /// The X server tells of a touch only if its idle counter has been above the sensor's threshold, not just at it: a touch
 /// in the very millisecond in which it gets there is not told. A node lends only minutes later.
 const AFTER_CLEAR: Duration = Duration::from_millis(3);

@@ -98,6 +98,7 @@ impl From<Fault> for ApiError {
             Code::Forbidden | Code::Revoked => (403, fault.code.as_str()),
             Code::ModelUnknown => (404, "model_not_found"),
             Code::LenderLost
+            | Code::Yielding
             | Code::LenderRefused
             | Code::LenderUntrusted
             | Code::WorkerDied

@@ -60,6 +60,7 @@ const fn exit_of(code: Code) -> u8 {
         | Code::LenderUntrusted => 4,
         Code::NoLender | Code::Busy | Code::RelayUnreachable | Code::RelayDraining | Code::Timeout => 5,
         Code::LenderLost
+        | Code::Yielding
         | Code::LenderRefused
         | Code::WorkerDied
         | Code::WorkerHung

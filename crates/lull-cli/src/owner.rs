@@ -68,13 +68,13 @@ struct Said {
 pub(crate) async fn lend(home: &Path, LendArgs { to, json }: LendArgs) -> Result<(), Failure> {
     let on = to == Switch::On;
     let said = say(home, Request::Lend { on }, |files| files.set_enabled(on)).await?;
-    show(&said, json, "You agree to lend this machine.")
+    show(&said, json, if on { "You agree to lend this machine." } else { "You do not lend this machine." })
 }
 
 pub(crate) async fn pause_now(home: &Path, PauseArgs { time, finish, json }: PauseArgs) -> Result<(), Failure> {
     let keep = |files: &AgreedFiles| files.pause(Paused::begin(time, &Zoned::now())?);
     let said = say(home, Request::Pause { pause: time, finish }, keep).await?;
-    show(&said, json, "This machine is paused.")
+    show(&said, json, "The pause is kept.")
 }
 
 pub(crate) async fn resume(home: &Path, json: bool) -> Result<(), Failure> {
@@ -133,7 +133,13 @@ fn show(said: &Said, json: bool, else_line: &str) -> Result<(), Failure> {
         return output::json(said);
     }
     match &said.lending {
-        Some(lending) => output::line(&status::headline(lending, &Zoned::now()))?,
+        Some(lending) => {
+            // Off hides a pause, which is kept beneath it.
+            if matches!(lending, LendingView::Off { .. }) {
+                output::line(else_line)?;
+            }
+            output::line(&status::headline(lending, &Zoned::now()))?;
+        }
         None => output::line(else_line)?,
     }
     if !said.running {

@@ -266,6 +266,8 @@ fn follow_every(
 fn text(path: &Path) -> Result<Option<String>, Fault> {
     let fault = |what: String| Fault::new(Code::Storage, format!("{} {what}", path.display()));
     match fs::metadata(path) {
+        // Reading a pipe or a device may never end.
+        Ok(found) if !found.is_file() => return Err(fault("is not a file; put one there, or remove it".into())),
         Ok(found) if found.len() > TEXT_BYTES_MAX as u64 => {
             return Err(fault(format!("has {} bytes, the most is {TEXT_BYTES_MAX}; shorten it", found.len())));
         }
@@ -343,7 +345,7 @@ mod tests {
         assert!(broken(&place.machine, b"\xff\xfe").contains("is not text in UTF-8"));
         assert!(broken(&place.machine, &vec![b'#'; TEXT_BYTES_MAX + 1]).contains("shorten it"));
         fs::create_dir(&place.machine).unwrap();
-        assert!(place.files.read().rules.unwrap_err().message.contains("cannot read"), "a folder is no file");
+        assert!(place.files.read().rules.unwrap_err().message.contains("is not a file"), "a folder is no file");
         fs::remove_dir(&place.machine).unwrap();
         assert!(broken(&place.files.settings_file(), b"lend = 1").contains("settings.toml:1:8"));
         fs::write(place.files.settings_file(), "lend = 1").unwrap();
@@ -403,6 +405,16 @@ mod tests {
             assert_eq!(begin(seconds).unwrap_err().code, Code::BadRequest, "{seconds}");
         }
         assert!(begin(PAUSE_MAX_S).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_would_never_end_is_not_read() {
+        let place = place();
+        std::os::unix::fs::symlink("/dev/zero", place.files.settings_file()).unwrap();
+        let fault = place.files.effective().unwrap_err();
+        assert!(fault.message.contains("is not a file"), "{fault}");
+        assert_eq!(place.files.set_enabled(true).unwrap_err(), fault);
     }
 
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! What ran here: the log that belongs to this machine's owner. It holds counts and times; no content, and nobody's name.
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use lull_store::{
     StoreError,
@@ -9,7 +9,10 @@ use lull_store::{
 use lull_types::{Code, Fault, RanHere};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Home, fault::stopping};
+use crate::{
+    Home,
+    fault::{stopping, storage},
+};
 
 /// The most jobs that are kept; the oldest go first.
 pub const RAN_MAX: u32 = 100_000;
@@ -113,7 +116,21 @@ impl RanLog {
 }
 
 fn database(path: &Path) -> Result<Connection, Fault> {
-    let db = lull_store::open(path, MIGRATIONS).map_err(|error| unusable(&error))?;
+    let db = match lull_store::open(path, MIGRATIONS) {
+        Err(error @ StoreError::Damaged { .. }) => {
+            // A log is no reason not to ask or lend. What is left of it stays for whoever wants to look.
+            let aside = path.with_extension("damaged");
+            tracing::warn!(%error, aside = %aside.display(), "the log of what ran here is damaged: it begins anew");
+            fs::rename(path, &aside).map_err(|error| storage("move away", path, &error))?;
+            for beside in ["db-wal", "db-shm"] {
+                // Most often there is none.
+                let _ = fs::remove_file(path.with_extension(beside));
+            }
+            lull_store::open(path, MIGRATIONS)
+        }
+        opened => opened,
+    };
+    let db = db.map_err(|error| unusable(&error))?;
     // What is deleted is overwritten.
     db.pragma_update(None, "secure_delete", true).map_err(|error| failed(&error))?;
     Ok(db)
@@ -388,11 +405,22 @@ mod tests {
         assert_eq!((jobs[0].energy_wh, jobs[0].model.chars().count()), (0.0, NAME_CHARS_MAX));
     }
 
-    #[test]
-    fn a_broken_log_is_a_fault() {
+    #[tokio::test]
+    async fn a_broken_log_is_set_aside_and_begins_anew() {
         let (_folder, home) = home();
-        std::fs::write(home.path().join("ran.db"), "no database at all, and long enough to be seen".repeat(99))
-            .unwrap();
+        let path = home.path().join("ran.db");
+        let broken = "no database at all, and long enough to be seen".repeat(99);
+        std::fs::write(&path, &broken).unwrap();
+        let log = RanLog::open(home.path()).unwrap();
+        log.append(ran("m", 1));
+        assert_eq!(log.newest(9).await.unwrap().len(), 1);
+        assert_eq!(std::fs::read_to_string(path.with_extension("damaged")).unwrap(), broken, "nothing is thrown away");
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_had_is_a_fault() {
+        let (_folder, home) = home();
+        std::fs::create_dir(home.path().join("ran.db")).unwrap();
         let fault = RanLog::open(home.path()).unwrap_err();
         assert_eq!(fault.code, Code::Storage);
         assert!(fault.message.contains("ran.db"), "{fault}");

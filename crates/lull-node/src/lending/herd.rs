@@ -29,6 +29,7 @@ impl Herd {
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
         for worker in held.into_iter().filter_map(|worker| worker.upgrade()) {
             std::thread::spawn(move || {
+                lull_sandbox::hurry();
                 let ended = worker.end();
                 tracing::debug!(pid = worker.pid(), ?ended, "a worker was ended for its machine's owner");
             });

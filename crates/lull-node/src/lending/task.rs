@@ -155,11 +155,14 @@ impl Task {
                     self.step(Input::Pause { until_unix_ms: paused.until_unix_ms(), finish }, ticket);
                     self.setup.wishes.keep_pause(paused)
                 });
+                self.rules(ticket);
                 (done, reply)
             }
             Command::Resume { reply } => {
                 self.step(Input::Resume, ticket);
-                (self.setup.wishes.forget_pause(), reply)
+                let done = self.setup.wishes.forget_pause();
+                self.rules(ticket);
+                (done, reply)
             }
         };
         // Whoever asked may be gone.

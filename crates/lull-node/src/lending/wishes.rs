@@ -92,15 +92,19 @@ impl Wishes {
     ///
     /// # Errors
     /// When it cannot be written: it holds until the node stops, then.
-    pub(crate) fn keep_pause(&self, paused: Paused) -> Result<(), Fault> {
-        self.files.pause(paused)
+    pub(crate) fn keep_pause(&mut self, paused: Paused) -> Result<(), Fault> {
+        self.files.pause(paused)?;
+        self.take(self.files.read());
+        Ok(())
     }
 
     /// Ends the pause that was kept.
     ///
     /// # Errors
     /// When the file cannot be removed.
-    pub(crate) fn forget_pause(&self) -> Result<(), Fault> {
-        self.files.resume()
+    pub(crate) fn forget_pause(&mut self) -> Result<(), Fault> {
+        self.files.resume()?;
+        self.take(self.files.read());
+        Ok(())
     }
 }

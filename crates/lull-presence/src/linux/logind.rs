@@ -30,7 +30,8 @@ const PATH: &str = "/org/freedesktop/login1";
 const SERVICE: &str = "org.freedesktop.login1.Manager";
 const SESSION: &str = "org.freedesktop.login1.Session";
 const USER: &str = "org.freedesktop.login1.User";
-const NOT_THERE: &str = "no logind on this machine";
+const NOT_THERE: &str =
+    "no logind on this machine, so it can lend only as one that nobody sits at: `lull node run --dedicated`";
 /// The time after which everything is read again.
 const WHOLE: Duration = Duration::from_secs(4);
 /// More sessions than these are not read one by one.

@@ -100,6 +100,8 @@ impl Entry {
         let start = Instant::now();
         self.cpu_us();
         let killed = rustix::process::pidfd_send_signal(&self.process, Signal::KILL);
+        // At once: once its own threads have begun to take it apart, at their idle priority, nobody else can.
+        let _ = calls::release_memory(self.process.as_fd());
         // Only for the last steps of its dying, and only where that is allowed: its memory does not wait for it.
         let _ = self
             .each_thread(|thread| calls::set_ordinary(thread, 0).or_else(|_| calls::set_ordinary(thread, NICE_LOWEST)));
