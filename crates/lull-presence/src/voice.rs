@@ -1,10 +1,6 @@
 //! What a sensor is given: where to speak, how often, and how long to wait for others.
 
-use std::{
-    future::Future,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use lull_types::{Observation, Reading, Source};
 use tokio::{
@@ -27,14 +23,6 @@ pub(crate) struct Voice {
     due: Option<Instant>,
 }
 
-/// The next beat that all sensors share: so many wake-ups become one, for the battery's sake.
-fn next_on_the_grid(now: Instant, beat: Duration) -> Instant {
-    static ZERO: OnceLock<Instant> = OnceLock::new();
-    let zero = *ZERO.get_or_init(|| now);
-    let beats = now.saturating_duration_since(zero).as_nanos() / beat.as_nanos() + 1;
-    zero + beat * u32::try_from(beats).unwrap_or(u32::MAX)
-}
-
 impl Voice {
     pub(crate) fn new(config: Arc<Config>, sink: Sink, pace: watch::Receiver<Pace>) -> Self {
         Self { config, sink, pace, due: None }
@@ -54,7 +42,7 @@ impl Voice {
     /// events cannot keep a beat from coming.
     pub(crate) async fn beat(&mut self) {
         let pace = *self.pace.borrow_and_update();
-        let due = *self.due.get_or_insert_with(|| next_on_the_grid(Instant::now(), pace.beat()));
+        let due = *self.due.get_or_insert_with(|| Instant::now() + pace.beat());
         tokio::select! {
             () = sleep_until(due) => {}
             Ok(()) = self.pace.changed() => {}
