@@ -20,7 +20,7 @@ pub(crate) struct Voice {
     sink: Sink,
     pace: watch::Receiver<Pace>,
     /// When the beat that is waited for comes.
-    due: Option<Instant>,
+    due: Option<(Instant, Pace)>,
 }
 
 impl Voice {
@@ -41,8 +41,14 @@ impl Voice {
     /// Waits for the next beat; a change of pace is one. A wait that is given up is taken up again by the next call:
     /// events cannot keep a beat from coming.
     pub(crate) async fn beat(&mut self) {
-        let pace = *self.pace.borrow_and_update();
-        let due = *self.due.get_or_insert_with(|| Instant::now() + pace.beat());
+        let (now, pace) = (Instant::now(), *self.pace.borrow_and_update());
+        let due = match self.due {
+            Some((due, of)) if of == pace => due,
+            // It changed while nobody waited here.
+            Some(_) => now,
+            None => now + pace.beat(),
+        };
+        self.due = Some((due, pace));
         tokio::select! {
             () = sleep_until(due) => {}
             Ok(()) = self.pace.changed() => {}
