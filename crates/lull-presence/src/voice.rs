@@ -33,11 +33,6 @@ impl Voice {
         (self.sink)(Observation { source, reading });
     }
 
-    /// How closely to look now.
-    pub(crate) fn pace(&self) -> Pace {
-        *self.pace.borrow()
-    }
-
     /// Waits for the next beat; a change of pace is one. A wait that is given up is taken up again by the next call:
     /// events cannot keep a beat from coming.
     pub(crate) async fn beat(&mut self) {

@@ -1,4 +1,9 @@
 //! Input as the X server knows it: two alarms on the idle counter of its SYNC extension.
+//!
+//! The server rings for a touch only if it has noted before that the counter was above the alarm's value, and it notes
+//! that when it rings for absence, or when an alarm is changed (Xext/sync.c). Somebody who asks for the counter in the
+//! very millisecond in which it passes that value takes the ring away, and with it the next touch's. So absence counts
+//! only when it was seen, the alarm was set once more, and it was seen again.
 
 use std::{
     convert::Infallible,
@@ -6,14 +11,14 @@ use std::{
 };
 
 use lull_types::{Reading, Source};
-use tokio::time::sleep;
 use x11rb::{
     connection::{Connection as _, RequestConnection as _},
+    errors::ConnectionError,
     protocol::{
         Event,
         sync::{
-            ALARMSTATE, AlarmNotifyEvent, ConnectionExt as _, CreateAlarmAux, Int64, TESTTYPE, VALUETYPE,
-            X11_EXTENSION_NAME,
+            ALARMSTATE, AlarmNotifyEvent, ChangeAlarmAux, ConnectionExt as _, CreateAlarmAux, Int64, TESTTYPE,
+            VALUETYPE, X11_EXTENSION_NAME,
         },
     },
 };
@@ -24,16 +29,12 @@ use super::{
     x_server::Server,
 };
 use crate::{
-    Pace,
     supervise::{Line, Sensor},
     voice::Voice,
 };
 
 const SOURCE: Source = Source::X11Idle;
 const WHO: &str = "the X server";
-/// The server does not always ring for a touch that comes within a fraction of a millisecond of other work of its own
-/// (seen with Xvfb 21.1). While lending, the counter is asked so often, so that such a touch is not missed for longer.
-const MISSED_MAX: Duration = Duration::from_millis(90);
 /// The counter's name.
 const IDLETIME: &[u8] = b"IDLETIME";
 /// The version of the extension that is asked for.
@@ -52,7 +53,7 @@ async fn run(mut voice: Voice, eye: Eye) -> Result<Infallible, String> {
     let config = voice.config.clone();
     let server = voice.answer(WHO, Server::open(&display, &config.environment)).await?;
     let alarms = voice.answer(WHO, Alarms::set(&server, config.still_ms)).await?;
-    let mut watch = Watch { voice, eye, alarms, idle: None, came: false, left: false };
+    let mut watch = Watch { voice, eye, alarms, idle: None, came: false, left: false, armed: false };
     watch.beat(&server).await?;
     let mut beats = watch.voice.clone();
     loop {
@@ -65,7 +66,6 @@ async fn run(mut voice: Voice, eye: Eye) -> Result<Infallible, String> {
                 }
             }
             () = beats.beat() => watch.beat(&server).await?,
-            () = sleep(MISSED_MAX), if watch.may_miss() => watch.ask(&server).await?,
             () = watch.eye.changed() => watch.speak(Instant::now()),
         }
     }
@@ -76,6 +76,9 @@ struct Alarms {
     counter: u32,
     left: u32,
     came: u32,
+    /// What the second falls to when it rings, in milliseconds. It rings only for a fall from above, and the server may
+    /// have stopped counting exactly at the first's value: so this is one less.
+    came_at: u32,
 }
 
 impl Alarms {
@@ -92,12 +95,9 @@ impl Alarms {
         let counter = counter.counter;
         let (left, came) = (connection.generate_id()?, connection.generate_id()?);
         let still = u32::try_from(still_ms)?;
-        // The second rings only for a fall from above its value, and the server may have stopped counting exactly at
-        // the first's: so it is one less.
-        let tests = [
-            (left, TESTTYPE::POSITIVE_TRANSITION, still),
-            (came, TESTTYPE::NEGATIVE_TRANSITION, still.saturating_sub(1)),
-        ];
+        let alarms = Self { counter, left, came, came_at: still.saturating_sub(1) };
+        let tests =
+            [(left, TESTTYPE::POSITIVE_TRANSITION, still), (came, TESTTYPE::NEGATIVE_TRANSITION, alarms.came_at)];
         for (alarm, test, ms) in tests {
             let value = Int64 { hi: 0, lo: ms };
             let aux = CreateAlarmAux::new().counter(counter).value_type(VALUETYPE::ABSOLUTE).value(value);
@@ -111,7 +111,14 @@ impl Alarms {
                 return Err("its alarms do not work".into());
             }
         }
-        Ok(Self { counter, left, came })
+        Ok(alarms)
+    }
+
+    /// Has the server note where the counter stands, so that it rings when that falls.
+    fn set_again(&self, server: &Server) -> Result<(), ConnectionError> {
+        let value = Int64 { hi: 0, lo: self.came_at };
+        server.connection().sync_change_alarm(self.came, &ChangeAlarmAux::new().value(value))?.ignore_error();
+        Ok(())
     }
 }
 
@@ -125,6 +132,8 @@ struct Watch {
     came: bool,
     /// The counter has passed a second since it was last asked.
     left: bool,
+    /// The server rings for the next touch.
+    armed: bool,
 }
 
 impl Watch {
@@ -133,6 +142,7 @@ impl Watch {
         if *alarm == self.alarms.came {
             self.voice.say(SOURCE, Reading::in_use());
             self.came = true;
+            self.armed = false;
             if let Some(idle) = &mut self.idle {
                 idle.touched(Instant::now());
             }
@@ -140,11 +150,6 @@ impl Watch {
             // Not said yet: a touch within the same millisecond does not ring, so the counter is asked first.
             self.left = true;
         }
-    }
-
-    /// Whether a touch that did not ring would matter.
-    fn may_miss(&self) -> bool {
-        self.voice.pace() == Pace::Alert && self.is_still()
     }
 
     /// Below this, someone is here.
@@ -164,8 +169,19 @@ impl Watch {
         Ok(())
     }
 
-    /// Asks the counter, and says at once if someone came without ringing.
+    /// Asks the counter, and sees to it that the next touch rings.
     async fn ask(&mut self, server: &Server) -> Result<(), String> {
+        self.query(server).await?;
+        if self.is_still() && !self.armed {
+            self.alarms.set_again(server).map_err(|error| error.to_string())?;
+            self.query(server).await?;
+            self.armed = self.is_still();
+        }
+        Ok(())
+    }
+
+    /// Asks the counter, and says at once if someone came without ringing.
+    async fn query(&mut self, server: &Server) -> Result<(), String> {
         (self.came, self.left) = (false, false);
         let asked = server.connection().sync_query_counter(self.alarms.counter).map_err(|error| error.to_string())?;
         let voice = self.voice.clone();
@@ -174,9 +190,11 @@ impl Watch {
         let now = Instant::now();
         // A touch that rang meanwhile is newer than the answer.
         if !self.came {
-            let idle = duration(value.counter_value);
-            if self.is_still() && self.idle.is_some_and(|known| known.fell(now, idle)) {
+            let (was_still, idle) = (self.is_still(), duration(value.counter_value));
+            let fell = idle < self.still() || self.idle.is_some_and(|known| known.fell(now, idle));
+            if was_still && fell {
                 self.voice.say(SOURCE, Reading::in_use());
+                self.armed = false;
             }
             match &mut self.idle {
                 Some(known) => known.heard(now, idle).map_err(|why| format!("{WHO} contradicts itself: {why}"))?,
