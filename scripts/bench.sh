@@ -4,9 +4,9 @@ run_bench() {
   local name="${1:-}"
   case "$name" in
     engine) build_worker; if [[ " $* " != *" --quick "* ]] && [ "$(uname -m)" = x86_64 ]; then build_worker v3; build_worker baseline; fi ;;
-    pool) build_worker ;;
+    pool | sandbox) build_worker ;;
     yield) stage_packages; build_worker ;;
-    *) die "'$name' is no bench: engine, pool, yield" ;;
+    *) die "'$name' is no bench: engine, pool, sandbox, yield" ;;
   esac
   cargo build --locked --release -p lull-bench -p lull-cli -p lull-engine --bins
   if [ "$name" = yield ]; then

@@ -5,6 +5,7 @@ mod engine;
 mod machine;
 mod pool;
 mod report;
+mod sandbox;
 mod setup;
 mod stats;
 #[cfg(target_os = "linux")]
@@ -35,6 +36,7 @@ const BENCHES: &[Bench] = &[
         run: engine::run,
     },
     Bench { name: "pool", about: "what the pool adds to a worker alone, and what the relay spends", run: pool::run },
+    Bench { name: "sandbox", about: "what confining a worker costs: decode, prefill and start", run: sandbox::run },
     #[cfg(target_os = "linux")]
     Bench {
         name: "yield",

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use lull_engine::{GenerateRequest, Step, Worker, WorkerSpec};
 use lull_tests::{NodeRole, Org, ask, faq, question};
-use lull_types::{ChatRequest, Sampling};
+use lull_types::{ChatRequest, Sampling, Tier};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pool_answers_the_faq_word_for_word() -> Result<()> {
@@ -80,6 +80,7 @@ fn spec(program: &Path, model: &Path, scratch: &Path) -> WorkerSpec {
         memory_max: None,
         scratch: scratch.join("scratch"),
         limits: lull_engine::Limits::default(),
+        demand: Tier::Basic.into(),
         leash: None,
     }
 }

@@ -6,7 +6,9 @@ mod runner;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use runner::{Ours, Peer, Run, Speeds};
+use lull_types::Tier;
+pub(crate) use runner::{Ours, Run};
+use runner::{Peer, Speeds};
 
 use crate::{
     Options, machine,
@@ -84,7 +86,7 @@ fn contenders(
         (DIRECT, Box::new(Peer::start(direct, &[&made.folder], &numbers)?)),
     ];
     for (engine, program) in builds {
-        contenders.push((engine, Box::new(Ours::start(program, &made.folder, threads, CONTEXT)?)));
+        contenders.push((engine, Box::new(Ours::start(program, &made.folder, threads, CONTEXT, Tier::Basic.into())?)));
     }
     Ok(contenders)
 }

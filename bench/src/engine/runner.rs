@@ -6,8 +6,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use lull_engine::{GenerateRequest, Limits, Step, Worker, WorkerSpec};
-use lull_types::{Message, Role, Sampling};
+use lull_engine::{Demand, GenerateRequest, Limits, Step, Worker, WorkerSpec};
+use lull_types::{Layers, Message, Role, Sampling};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -31,7 +31,7 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) fn start(program: &Path, model: &Path, threads: u16, context: u32) -> Result<Self> {
+    pub(crate) fn start(program: &Path, model: &Path, threads: u16, context: u32, demand: Demand) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let spec = WorkerSpec {
             program: program.to_owned(),
@@ -41,10 +41,21 @@ impl Ours {
             memory_max: None,
             scratch: crate::setup::cache()?.join("bench/scratch"),
             limits: Limits::default(),
+            demand,
             leash: None,
         };
         let worker = runtime.block_on(Worker::spawn(spec))?;
         Ok(Self { runtime, worker })
+    }
+
+    /// What it is confined by.
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.worker.info().layers
+    }
+
+    /// From the start of its process to the loaded model, in seconds.
+    pub(crate) fn loaded_in_s(&self) -> f64 {
+        self.worker.info().loaded_in.as_secs_f64()
     }
 }
 

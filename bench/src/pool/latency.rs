@@ -6,7 +6,7 @@ use std::{
 use anyhow::{Result, bail};
 use lull_engine::{GenerateRequest, Limits, Step, Worker, WorkerSpec, scripted::Script};
 use lull_node::{Node, NodeApi as _};
-use lull_types::{ChatEvent, ChatRequest, Label, Message, Role, Sampling};
+use lull_types::{ChatEvent, ChatRequest, Label, Message, Role, Sampling, Tier};
 
 use super::{
     quantile,
@@ -87,6 +87,7 @@ pub(crate) async fn measure(options: &Options, echo_us: f64, report: &mut Report
         memory_max: None,
         scratch: pool.org.path().join("scratch"),
         limits: Limits::default(),
+        demand: Tier::Basic.into(),
         leash: None,
     };
     let worker = Worker::spawn(spec).await?;

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use lull_engine::{Adopted, GenerateRequest, Keeper, Leash, Limits, Step, Worker, WorkerSpec, cpu};
 use lull_sandbox::Freezer;
-use lull_types::{Code, Fault, Message, Role, Sampling};
+use lull_types::{Code, Fault, Message, Role, Sampling, Tier};
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::watch, task::JoinHandle};
 
@@ -96,6 +96,7 @@ impl Lent {
             memory_max: None,
             scratch: scratch.path().to_owned(),
             limits: Limits { prefill: PATIENCE, token: PATIENCE, stop: PATIENCE, ..Limits::default() },
+            demand: Tier::Basic.into(),
             leash: Some(Leash { keeper, frozen: frozen_now }),
         };
         let worker = Arc::new(runtime.block_on(Worker::spawn(spec))?);

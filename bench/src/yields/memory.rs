@@ -1,7 +1,8 @@
 //! From the kill until the worker's memory is back with the system.
 
 use std::{
-    fs,
+    ops::RangeInclusive,
+    os::fd::OwnedFd,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -9,23 +10,35 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use lull_sandbox::Freezer;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 
 use super::{
     figures::max,
     lent::{Lent, Phase},
     part::crowd,
+    spare::Spare,
 };
 use crate::machine;
 
 /// The least that a worker must have of its own to be worth the measurement, in bytes.
 const WORTH_BYTES: u64 = 1 << 30;
-/// The share of the worker's own memory that it may still hold when its memory counts as back.
-const REST_SHARE: f64 = 0.01;
+/// The share of the worker's own memory by which what the system can give must have grown.
+pub(super) const BACK_SHARE: f64 = 0.98;
+/// By what share of the worker's own memory it may have grown when the worker is gone; anything else means that another
+/// program took or gave memory meanwhile, and the kill says nothing. The kernel's own for the worker, such as its page
+/// tables, comes back as well.
+pub(super) const GROWN_SHARE: RangeInclusive<f64> = 0.985..=1.05;
+/// How often a kill that says nothing is repeated before the bench gives up, for each one that is wanted.
+const VOID_MAX: usize = 3;
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// How long memory is waited for; a kill that takes longer is counted with this.
 pub(super) const BACK_MAX: Duration = Duration::from_secs(30);
+/// How long the worker is waited for when nothing else runs any more.
+const GONE_MAX: Duration = Duration::from_secs(60);
 /// How long a worker is frozen before it is killed, as in a node's grace period, only shorter.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -52,13 +65,16 @@ pub(super) struct Kills {
     pub(super) load: usize,
     /// How long until the memory was back, in milliseconds.
     pub(super) back_ms: Vec<f64>,
+    /// How long until the worker's last thread had ended, in milliseconds.
+    pub(super) gone_ms: Vec<f64>,
     /// How much of its own each worker had, in bytes.
     pub(super) own: Vec<u64>,
     /// And of files.
     pub(super) files: Vec<u64>,
-    /// By how much of the worker's own memory the system's available memory had grown shortly after: about 1 on a
-    /// machine where nobody else takes or gives any.
+    /// By how much of the worker's own memory what the system can give had grown when it was gone.
     pub(super) grown: Vec<f64>,
+    /// Kills that say nothing.
+    pub(super) void: usize,
 }
 
 /// Runs all kills: `ours` of our way, `others` of each other way, at each load.
@@ -66,10 +82,15 @@ pub(super) fn measure(model: &Path, ours: usize, others: usize) -> Result<Vec<Ki
     let mut all = Vec::new();
     for load in super::LOADS {
         for way in Way::ALL {
-            let mut kills = Kills { way, load, back_ms: vec![], own: vec![], files: vec![], grown: vec![] };
-            for round in 0..if way == Way::Ours { ours } else { others } {
+            let mut kills = Kills::none(way, load);
+            let wanted = if way == Way::Ours { ours } else { others };
+            while kills.back_ms.len() < wanted {
                 kills.one(model)?;
-                eprint!("\rmemory: {way:?}, {load} busy per core: {} done   ", round + 1);
+                ensure!(
+                    kills.void <= VOID_MAX * wanted,
+                    "other programs take and give too much memory: close them and measure again"
+                );
+                eprint!("\rmemory: {way:?}, {load} busy per core: {} done   ", kills.back_ms.len());
             }
             eprintln!("slowest {:.0} ms", max(&kills.back_ms));
             all.push(kills);
@@ -79,6 +100,11 @@ pub(super) fn measure(model: &Path, ours: usize, others: usize) -> Result<Vec<Ki
 }
 
 impl Kills {
+    fn none(way: Way, load: usize) -> Self {
+        let (back_ms, gone_ms, own, files, grown) = Default::default();
+        Self { way, load, back_ms, gone_ms, own, files, grown, void: 0 }
+    }
+
     fn one(&mut self, model: &Path) -> Result<()> {
         let freezer = Arc::new(Freezer::new());
         let mut lent = Lent::start(model, &freezer)?;
@@ -92,27 +118,47 @@ impl Kills {
         lent.let_rest();
         let (own, files) = lent.resident()?;
         ensure!(own >= WORTH_BYTES, "the worker has only {} MiB of its own, of files {}", own >> 20, files >> 20);
-        let before = available()?;
-        let (pid, rest) = (lent.pid(), (own as f64 * REST_SHARE) as u64);
+        let pid = Pid::from_raw(i32::try_from(lent.pid())?).context("the worker has no process")?;
+        let worker = pidfd_open(pid, PidfdFlags::empty())?;
+        let mut spare = Spare::open()?;
+        let before = spare.bytes()?;
         let began = Instant::now();
         if self.way == Way::KillOnly {
-            let process = Pid::from_raw(i32::try_from(pid)?).context("the worker has no process")?;
-            kill_process(process, Signal::KILL)?;
+            pidfd_send_signal(&worker, Signal::KILL)?;
         } else {
             lent.kill()?;
         }
-        while held(pid) > rest && began.elapsed() < BACK_MAX {
+        let enough = before + (own as f64 * BACK_SHARE) as u64;
+        while spare.bytes()? < enough && began.elapsed() < BACK_MAX {
             std::thread::sleep(LOOK_EVERY);
         }
-        self.back_ms.push(began.elapsed().min(BACK_MAX).as_secs_f64() * 1e3);
-        self.own.push(own);
-        self.files.push(files);
+        let back = began.elapsed().min(BACK_MAX);
+        wait_until_ended(&worker, BACK_MAX.saturating_sub(began.elapsed()))?;
+        let gone = began.elapsed().min(BACK_MAX);
         drop(busy);
         lent.wait_until_gone();
+        wait_until_ended(&worker, GONE_MAX)?;
         std::thread::sleep(GRACE);
-        self.grown.push((available()? as f64 - before as f64) / own as f64);
+        let grown = (spare.bytes()? as f64 - before as f64) / own as f64;
+        if !GROWN_SHARE.contains(&grown) {
+            self.void += 1;
+            return Ok(());
+        }
+        self.back_ms.push(back.as_secs_f64() * 1e3);
+        self.gone_ms.push(gone.as_secs_f64() * 1e3);
+        self.own.push(own);
+        self.files.push(files);
+        self.grown.push(grown);
         Ok(())
     }
+}
+
+/// Until its last thread is a zombie. Nothing below `/proc/PID` is read meanwhile: whoever reads there holds the memory for
+/// a moment, and if the worker lets go of it just then, it is the reader who gives it back.
+fn wait_until_ended(worker: &OwnedFd, at_most: Duration) -> Result<()> {
+    let at_most = Timespec::try_from(at_most)?;
+    rustix::event::poll(&mut [PollFd::new(worker, PollFlags::IN)], Some(&at_most))?;
+    Ok(())
 }
 
 /// What this process itself takes to give as much back, in milliseconds.
@@ -122,46 +168,4 @@ pub(super) fn floor(bytes: u64) -> Result<f64> {
     let began = Instant::now();
     drop(memory);
     Ok(began.elapsed().as_secs_f64() * 1e3)
-}
-
-/// What programs could have now, in bytes.
-fn available() -> Result<u64> {
-    let text = fs::read_to_string("/proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).context("no MemAvailable")?;
-    let kib: u64 = line.split_whitespace().next().context("no MemAvailable")?.parse()?;
-    Ok(kib << 10)
-}
-
-/// What a process that is being killed still has of its own, in bytes. A thread that is a zombie has let go of its memory;
-/// one that has let go of it but is no zombie yet is just giving it back, so that all of it counts as still there.
-fn held(pid: u32) -> u64 {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
-    let texts = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
-    texts.map(|text| held_by(&text)).max().unwrap_or(0)
-}
-
-/// The same from one thread's `status`.
-fn held_by(status: &str) -> u64 {
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    match field("State:") {
-        Some(state) if state.starts_with(['Z', 'X']) => return 0,
-        _ => {}
-    }
-    let kib = field("RssAnon:").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
-    kib.map_or(u64::MAX, |kib| kib << 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_held_until_a_thread_is_a_zombie() {
-        assert_eq!(held_by("Name:\tx\nState:\tR (running)\nRssAnon:\t    2048 kB\n"), 2 << 20);
-        assert_eq!(held_by("Name:\tx\nState:\tD (disk sleep)\n"), u64::MAX);
-        assert_eq!(held_by("Name:\tx\nState:\tZ (zombie)\n"), 0);
-        let own = held(std::process::id());
-        assert!(own > 0 && own < u64::MAX, "{own}");
-        assert_eq!(held(u32::MAX), 0);
-    }
 }

@@ -4,7 +4,7 @@ use super::{
     Measured,
     echo::Echoes,
     figures::{MISS_MS, Trial, Trials, Void, max, quantile},
-    memory::{BACK_MAX, Kills, Way},
+    memory::{BACK_MAX, BACK_SHARE, GROWN_SHARE, Kills, Way},
     slices::ENTRY_MAX_NS,
 };
 use crate::{
@@ -18,6 +18,9 @@ const QUOTED: &str = "BOINC (quoted)";
 const BOINC_STOP_MS: f64 = 1_100.0;
 /// From BOINC's sources: a task that is told to quit is killed after 60 s.
 const BOINC_MEMORY_MS: f64 = 60_000.0;
+
+/// What is told of many times.
+const SHARES: [(&str, f64); 3] = [("p50", 0.50), ("p99", 0.99), ("max", 1.0)];
 
 type Figure = fn(&Trial) -> f64;
 
@@ -42,7 +45,7 @@ fn stops(report: &mut Report, measured: &Measured) {
     let figures: [(&str, &str, Figure); 2] =
         [("stop", "misses", |trial| trial.work_ms), ("stop_any", "misses_any", |trial| trial.any_ms)];
     for (name, misses, figure) in figures {
-        for (what, share) in [("p50", 0.50), ("p99", 0.99), ("max", 1.0)] {
+        for (what, share) in SHARES {
             let quoted = share > 0.5;
             report.rows.push(Row {
                 peer: quoted.then_some(QUOTED),
@@ -73,27 +76,33 @@ fn stops(report: &mut Report, measured: &Measured) {
 }
 
 fn memory(report: &mut Report, measured: &Measured) {
-    let all: Vec<f64> = of_way(measured, Way::Ours).flat_map(|kills| kills.back_ms.iter().copied()).collect();
-    for (what, share) in [("p50", 0.50), ("p99", 0.99), ("max", 1.0)] {
-        let quoted = share > 0.5;
-        report.rows.push(Row {
-            peer: quoted.then_some(QUOTED),
-            peer_value: quoted.then_some(BOINC_MEMORY_MS),
-            limit: Some(measured.munmap_ms),
-            ..row(&format!("ram_back_{what}"), None, quantile(&all, share), "ms")
-        });
+    let figures: [(&str, fn(&Kills) -> &Vec<f64>); 2] =
+        [("ram_back", |kills| &kills.back_ms), ("worker_gone", |kills| &kills.gone_ms)];
+    for (name, figure) in figures {
+        let all: Vec<f64> = of_way(measured, Way::Ours).flat_map(|kills| figure(kills).iter().copied()).collect();
+        for (what, share) in SHARES {
+            let quoted = share > 0.5 && name == "ram_back";
+            report.rows.push(Row {
+                peer: quoted.then_some(QUOTED),
+                peer_value: quoted.then_some(BOINC_MEMORY_MS),
+                limit: (name == "ram_back").then_some(measured.munmap_ms),
+                ..row(&format!("{name}_{what}"), None, quantile(&all, share), "ms")
+            });
+        }
     }
     for way in Way::ALL {
-        let name = match way {
-            Way::Ours => "ram_back",
-            Way::Unfrozen => "ram_back_unfrozen",
-            Way::KillOnly => "ram_back_kill_only",
+        let suffix = match way {
+            Way::Ours => "",
+            Way::Unfrozen => "_unfrozen",
+            Way::KillOnly => "_kill_only",
         };
         for kills in of_way(measured, way) {
             let of = Some(format!("{} kills, {} busy/core", kills.back_ms.len(), kills.load));
-            for (what, share) in [("p50", 0.50), ("p99", 0.99), ("max", 1.0)] {
-                let value = quantile(&kills.back_ms, share);
-                report.rows.push(row(&format!("{name}_{what}"), of.clone(), value, "ms"));
+            for (name, figure) in figures {
+                for (what, share) in SHARES {
+                    let value = quantile(figure(kills), share);
+                    report.rows.push(row(&format!("{name}{suffix}_{what}"), of.clone(), value, "ms"));
+                }
             }
         }
     }
@@ -135,7 +144,7 @@ fn rest(report: &mut Report, measured: &Measured) {
 
 fn floors(report: &mut Report, measured: &Measured) {
     for (load, times) in &measured.floors {
-        for (what, share) in [("p50", 0.50), ("p99", 0.99), ("max", 1.0)] {
+        for (what, share) in SHARES {
             let of = Some(format!("{load} busy/core"));
             report.rows.push(row(&format!("two_wake_ups_{what}"), of, quantile(times, share), "ms"));
         }
@@ -189,15 +198,26 @@ fn notes(report: &mut Report, measured: &Measured) {
          worker seldom is"
         .into());
     let mib = |pick: fn(&Kills) -> &Vec<u64>| measured.kills.iter().flat_map(pick).max().map_or(0, |bytes| bytes >> 20);
+    let grown: Vec<f64> = measured.kills.iter().flat_map(|kills| kills.grown.iter().copied()).collect();
     say(format!(
-        "ram_back = from the word to kill until the kernel says that the worker holds less than 1 % of its own memory, or \
-         has let go of all of it and is a zombie, looked at every ms; the worker had {} MiB of its own and {} MiB of \
-         files; ram_back: frozen, then ended as a node does; unfrozen: the same without freezing first; kill_only: SIGKILL alone; {} s: not back by then; limit: this process \
-         gives as much back; MemAvailable had grown by {:.2} of the worker's own memory shortly after (median)",
+        "ram_back = from the word to kill until what the system can give has grown by {} % of the worker's own memory, \
+         looked at every ms: MemAvailable and the free pages on the processors' own lists, which MemAvailable does not \
+         count; worker_gone = until its last thread has ended, which beside busy programs comes later at idle priority, \
+         its memory taken long before; {} s: not by then; the worker had {} MiB of its own and {} MiB of files; plain \
+         names: frozen, then ended as a node does; unfrozen: the same without freezing first; kill_only: SIGKILL alone; \
+         limit: this process gives as much back",
+        BACK_SHARE * 100.0,
+        BACK_MAX.as_secs(),
         mib(|kills| &kills.own),
         mib(|kills| &kills.files),
-        BACK_MAX.as_secs(),
-        quantile(&measured.kills.iter().flat_map(|kills| kills.grown.iter().copied()).collect::<Vec<_>>(), 0.5)
+    ));
+    say(format!(
+        "with the worker gone, what the system can give had grown by {:.3} of the worker's own memory (median); kills \
+         repeated because it had not grown by {} to {} of it, so that other programs must have taken or given some: {}",
+        quantile(&grown, 0.5),
+        GROWN_SHARE.start(),
+        GROWN_SHARE.end(),
+        measured.kills.iter().map(|kills| kills.void).sum::<usize>()
     ));
     say("echo: two processes of the owner's ask each other something every 5 ms; added = p99 of their round trips in \
          the 200 ms after an input that freezes a worker in prefill, minus the same with a worker that has stood still \

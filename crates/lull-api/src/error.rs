@@ -105,6 +105,7 @@ impl From<Fault> for ApiError {
             | Code::WorkerHung
             | Code::WorkerMemory
             | Code::WorkerProtocol
+            | Code::Unconfined
             | Code::ModelBroken
             | Code::BadSeal
             | Code::BadFrame => (502, fault.code.as_str()),

@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use lull_types::Label;
+use lull_types::{Label, Layer};
 
 use crate::{
     owner::{LendArgs, PauseArgs, duration_s},
@@ -55,6 +55,16 @@ pub(crate) enum Command {
     /// What this machine is and does now, and why
     #[command(after_help = "Example: lull status")]
     Status {
+        /// Print data for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look for what keeps this machine from lending and asking well, and say what to do
+    #[command(
+        after_help = "Example: lull doctor\n\nIt changes nothing, needs no rights, and works with and without a \
+        running node. It ends with 1 if something is broken."
+    )]
+    Doctor {
         /// Print data for programs
         #[arg(long)]
         json: bool,
@@ -198,6 +208,8 @@ pub(crate) struct Rehearsal {
     pub senses_root: Option<PathBuf>,
     #[arg(long, hide = true, value_name = "FILE")]
     pub machine_rules: Option<PathBuf>,
+    #[arg(long, hide = true, value_name = "LAYER[,LAYER]", value_delimiter = ',', value_parser = layer)]
+    pub sandbox_skip: Vec<Layer>,
     #[arg(long, hide = true)]
     pub idle_ms: Option<u64>,
     #[arg(long, hide = true)]
@@ -289,6 +301,13 @@ pub(crate) enum Models {
         /// Its name
         name: String,
     },
+}
+
+fn layer(text: &str) -> Result<Layer, String> {
+    Layer::of_name(text).ok_or_else(|| {
+        let known: Vec<&str> = Layer::ALL.iter().map(|layer| layer.name()).collect();
+        format!("\"{text}\" is no layer of the sandbox; there are: {}", known.join(", "))
+    })
 }
 
 fn temperature(text: &str) -> Result<f32, String> {

@@ -4,6 +4,7 @@
 mod admin;
 mod args;
 mod chat;
+mod doctor;
 mod keys;
 mod logs;
 mod models;
@@ -48,6 +49,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Node(command) => node::run(&home()?, command, args.log).await,
         Command::Key(command) => keys::run(&home()?, command),
         Command::Status { json } => status::run(&home()?, json).await,
+        Command::Doctor { json } => doctor::run(&home()?, json).await,
         Command::Lend(lend) => owner::lend(&home()?, lend).await,
         Command::Pause(pause) => owner::pause_now(&home()?, pause).await,
         Command::Resume { json } => owner::resume(&home()?, json).await,

@@ -41,12 +41,13 @@ pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> R
 }
 
 fn options(dedicated: bool, threads: Option<u16>, rehearsal: Rehearsal) -> NodeOptions {
-    let Rehearsal { senses_root, machine_rules, idle_ms, grace_ms, bump_ms, settle_ms } = rehearsal;
+    let Rehearsal { senses_root, machine_rules, sandbox_skip, idle_ms, grace_ms, bump_ms, settle_ms } = rehearsal;
     let ms = |ms: Option<u64>| ms.map(Duration::from_millis);
     let mut senses = Senses::default();
     senses.root = senses_root.unwrap_or(senses.root);
     let timing = Timing { idle: ms(idle_ms), grace: ms(grace_ms), bump: ms(bump_ms), settle: ms(settle_ms) };
-    NodeOptions { dedicated, threads, machine_rules, timing, senses, ..NodeOptions::default() }
+    let sandbox_skip = sandbox_skip.into_iter().collect();
+    NodeOptions { dedicated, threads, machine_rules, sandbox_skip, timing, senses, ..NodeOptions::default() }
 }
 
 /// Opens the local API and waits for the end.

@@ -24,7 +24,7 @@ fn show(status: &StatusView) -> Result<(), Failure> {
     row("machine", format!("{} ({}), {}", status.name, status.node.short(), groups(&status.groups)));
     row("organisation", status.org.clone());
     row("relay", relay(&status.relay));
-    row("sandbox", format!("tier {}: {}", status.sandbox.tier, status.sandbox.summary));
+    row("sandbox", status.sandbox.summary.clone());
     for worker in &status.workers {
         let state = match worker.state {
             WorkerState::Loading => "loading",
@@ -36,7 +36,8 @@ fn show(status: &StatusView) -> Result<(), Failure> {
         let again =
             if worker.restarts > 0 { format!(", started again {}", times(worker.restarts)) } else { String::new() };
         let why = worker.last_fault.as_ref().map(|fault| format!(", last fault: {fault}")).unwrap_or_default();
-        row("worker", format!("{}: {state}{again}{why}", worker.model));
+        let process = worker.pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+        row("worker", format!("{}: {state}{process}{again}{why}", worker.model));
     }
     row("local API", status.api.clone().unwrap_or_else(|| "not open".into()));
     row("jobs", format!("{} answered here, {} asked from here since the start", status.jobs_lent, status.jobs_asked));

@@ -410,6 +410,7 @@ const fn another_lender_may_do(code: Code) -> bool {
             | Code::WorkerHung
             | Code::WorkerMemory
             | Code::WorkerProtocol
+            | Code::Unconfined
             | Code::ModelBroken
             | Code::BadSeal
             | Code::BadFrame

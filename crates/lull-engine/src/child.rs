@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, OnceLock, PoisonError, mpsc as blocking},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use lull_types::{Code, Fault};
@@ -19,9 +19,9 @@ use tokio::{
 };
 
 use crate::{
-    Keeper, Limits, Load, WorkerInfo, WorkerSpec, guard,
+    Keeper, WorkerSpec, guard,
     leash::{Clock, Hold},
-    protocol::{CONTEXT_MAX, FROM_WORKER_BYTES_MAX, FromWorker, REASON_BYTES_MAX, ToWorker, VERSION, VOCABULARY_MAX},
+    protocol::{FROM_WORKER_BYTES_MAX, FromWorker, REASON_BYTES_MAX, ToWorker},
 };
 
 /// Why the node wants to be rid of a worker.
@@ -62,17 +62,12 @@ pub(crate) struct Child {
     hold: Hold,
     frozen: Option<watch::Receiver<bool>>,
     memory_max: Option<u64>,
-    model_mib: u32,
+    /// The size of the model's files, rounded up.
+    pub(crate) model_mib: u32,
 }
 
 /// Frames that may wait for the node; after that the pipe fills and the worker waits.
 const FRAMES_WAITING_MAX: usize = 16;
-/// The longest build name that is believed, in bytes.
-const BUILD_BYTES_MAX: usize = 64;
-/// The longest engine name that is believed, in bytes.
-const NAME_BYTES_MAX: usize = 128;
-/// The most end tokens that are believed.
-const ENDS_MAX: usize = 256;
 /// How long a dead worker's standard error may stay open.
 const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 
@@ -107,36 +102,6 @@ impl Child {
         })
     }
 
-    pub(crate) async fn load(&mut self, load: Load, limits: &Limits, started: Instant) -> Result<WorkerInfo, Trouble> {
-        let threads = load.threads;
-        let context_max = load.context_max;
-        let build = match self.frame_within(limits.hello, "starting").await? {
-            FromWorker::Hello { version: VERSION, build } if build.len() <= BUILD_BYTES_MAX => build,
-            FromWorker::Hello { version, .. } if version != VERSION => {
-                let what = format!("it speaks version {version}, this node version {VERSION}: install both anew");
-                return Err(Trouble::breach(what));
-            }
-            _ => return Err(Trouble::breach("its first frame was not its greeting")),
-        };
-        self.send(&ToWorker::Load(load), limits.hello).await?;
-        let bound = limits.load + limits.load_per_mib.saturating_mul(self.model_mib);
-        match self.frame_within(bound, "loading its model").await? {
-            FromWorker::Loaded { engine, context, vocabulary, ends }
-                if engine.name.len() <= NAME_BYTES_MAX
-                    && (1..=context_max.min(CONTEXT_MAX)).contains(&context)
-                    && (1..=VOCABULARY_MAX).contains(&vocabulary)
-                    && ends.len() <= ENDS_MAX
-                    && ends.iter().all(|&id| id < vocabulary) =>
-            {
-                let pid = self.process.id().ok_or(Trouble::Gone)?;
-                tracing::debug!(pid, threads, engine = engine.name, build, "worker ready");
-                Ok(WorkerInfo { engine, build, context, vocabulary, ends, pid, loaded_in: started.elapsed() })
-            }
-            FromWorker::Failed { job: 0, fault } => Err(Trouble::Said(believable(fault)?)),
-            _ => Err(Trouble::breach("it did not say properly what it had loaded")),
-        }
-    }
-
     /// Writes one frame; a worker that does not read within `bound` counts as hung.
     pub(crate) async fn send(&mut self, message: &ToWorker, bound: Duration) -> Result<(), Trouble> {
         let mut clock = self.clock();
@@ -150,6 +115,11 @@ impl Child {
             Some(Err(_)) => Err(Trouble::Gone),
             None => Err(Trouble::hung("reading a request", bound)),
         }
+    }
+
+    /// The process' number, while it has not been waited for.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.id()
     }
 
     /// A clock for what this worker does; it stops while the worker is frozen.
@@ -166,7 +136,8 @@ impl Child {
         }
     }
 
-    async fn frame_within(&mut self, bound: Duration, doing: &str) -> Result<FromWorker, Trouble> {
+    /// The next frame, if it comes in time.
+    pub(crate) async fn frame_within(&mut self, bound: Duration, doing: &str) -> Result<FromWorker, Trouble> {
         let mut clock = self.clock();
         clock.within(bound, self.frame()).await.unwrap_or_else(|| Err(Trouble::hung(doing, bound)))
     }
@@ -280,9 +251,6 @@ fn command(spec: &WorkerSpec) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    if let Some(bytes) = spec.memory_max {
-        command.env(guard::MEMORY_VARIABLE, bytes.to_string());
-    }
     if let Some(root) = std::env::var_os("SystemRoot") {
         command.env("SystemRoot", root);
     }

@@ -1,5 +1,5 @@
-//! What a worker process does to itself before anything else: it takes its pipe away from the libraries, bounds its
-//! memory, dies with its node, leaves no dump, and lets no panic say what it was working on.
+//! What a worker process does to itself before anything else: it takes its pipe away from the libraries, dies with its
+//! node, leaves no dump, and lets no panic say what it was working on.
 
 use std::{
     any::Any,
@@ -15,10 +15,10 @@ use lull_types::{Code, Fault};
 pub const EXIT_PROTOCOL: i32 = 4;
 /// Exit status: the model could not be loaded; the reason went over the pipe.
 pub const EXIT_LOAD: i32 = 3;
-/// The environment variable with the most memory this process may have for data, in bytes.
-pub const MEMORY_VARIABLE: &str = "LULL_WORKER_MEMORY";
 /// What every line of ours on standard error begins with. The node quotes no other line: a library's may hold content.
 pub const SAYS: &str = "lull-worker: ";
+/// Exit status: the sandbox could not be put up or closed.
+pub const EXIT_SANDBOX: i32 = 5;
 /// The longest text of a panic that is passed on while loading, in characters.
 const PANIC_CHARS_MAX: usize = 300;
 
@@ -49,6 +49,15 @@ pub fn begin() -> io::Result<Pipe> {
     }));
     platform::confine()?;
     platform::take_pipe()
+}
+
+/// Bounds the memory of this process for data, in bytes, for good. The sandbox does so, too; this is for workers that
+/// are not confined.
+///
+/// # Errors
+/// When the system refuses.
+pub fn bound_memory(bytes: u64) -> io::Result<()> {
+    platform::bound_memory(bytes)
 }
 
 /// Runs what may panic; a panic becomes a [`Code::ModelBroken`], or [`Code::WorkerMemory`], with its own words.
@@ -86,17 +95,21 @@ mod platform {
 
     use rustix::process::{Resource, Rlimit, Signal};
 
-    use super::{MEMORY_VARIABLE, Pipe};
+    use super::Pipe;
 
     pub(super) fn confine() -> io::Result<()> {
-        let at_most = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
         rustix::process::setrlimit(Resource::Core, at_most(0))?;
         #[cfg(target_os = "linux")]
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        if let Some(bytes) = std::env::var(MEMORY_VARIABLE).ok().and_then(|text| text.parse().ok()) {
-            rustix::process::setrlimit(Resource::Data, at_most(bytes))?;
-        }
         Ok(())
+    }
+
+    pub(super) fn bound_memory(bytes: u64) -> io::Result<()> {
+        Ok(rustix::process::setrlimit(Resource::Data, at_most(bytes))?)
+    }
+
+    const fn at_most(bytes: u64) -> Rlimit {
+        Rlimit { current: Some(bytes), maximum: Some(bytes) }
     }
 
     pub(super) fn take_pipe() -> io::Result<Pipe> {
@@ -116,6 +129,10 @@ mod platform {
 
     pub(super) fn confine() -> io::Result<()> {
         Ok(())
+    }
+
+    pub(super) fn bound_memory(_bytes: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     #[cfg(windows)]

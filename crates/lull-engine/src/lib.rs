@@ -5,9 +5,12 @@
 mod answer;
 pub mod check;
 mod child;
+mod confine;
 pub mod cpu;
 mod detok;
 mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guard;
 mod leash;
 mod limits;
@@ -16,11 +19,13 @@ mod pump;
 mod sample;
 pub mod scripted;
 pub mod serve;
+mod start;
 mod stop;
 mod vocabulary;
 pub mod worker;
 
 pub use answer::{Answer, Ending, Stepped};
+pub use confine::{Confine, Confined, Demand};
 pub use detok::Detok;
 pub use engine::{Engine, EngineInfo, Load, Next, Steps};
 pub use leash::{Adopted, Keeper, Leash};

@@ -2,14 +2,17 @@
 
 use std::io::{ErrorKind, Read};
 
-use lull_types::{Fault, FinishReason, Message, Sampling, Token, Usage};
+use lull_types::{Fault, FinishReason, Layers, Message, Sampling, Shortfall, Token, Usage};
 use lull_wire::frame::{self, FrameError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::{EngineInfo, Load};
+use crate::{Confine, EngineInfo, Load};
 
 /// Changed whenever node and worker of different builds could misunderstand each other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+/// The largest first frame to a worker, in bytes.
+pub const CONFINE_BYTES_MAX: usize = 64 << 10;
 /// The largest frame to a worker: a conversation with its prefix, in bytes.
 pub const TO_WORKER_BYTES_MAX: usize = 64 << 20;
 /// The largest frame from a worker: one token with alternatives, or a fault, in bytes.
@@ -23,9 +26,11 @@ pub const VOCABULARY_MAX: u32 = 4 << 20;
 /// The longest context that is believed, in tokens.
 pub const CONTEXT_MAX: u32 = 16 << 20;
 
-/// From the node to its worker. The first one is [`ToWorker::Load`].
+/// From the node to its worker. The first one is [`ToWorker::Confine`], the second [`ToWorker::Load`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
+    /// Put up the sandbox. Once only, before anything else.
+    Confine(Confine),
     /// Load a model. Once only.
     Load(Load),
     /// Answer. Only after the answer before has ended.
@@ -52,16 +57,28 @@ pub struct Job {
     pub prefix: Vec<u32>,
 }
 
-/// From a worker to its node, in this order: `Hello`, then `Loaded` or `Failed`; for each job `Accepted`, `Prefilled`,
+impl Drop for Job {
+    /// A conversation does not stay in freed memory, which could be swapped out or dumped.
+    fn drop(&mut self) {
+        self.messages.iter_mut().for_each(|message| message.content.zeroize());
+        self.prefix.zeroize();
+    }
+}
+
+/// From a worker to its node, in this order: `Hello` when it is confined, after [`ToWorker::Load`] `Loaded` or `Failed`; for each job `Accepted`, `Prefilled`,
 /// any number of `Token`s and one `Done`, or at any point `Failed` or `Cancelled` instead of what would follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromWorker {
-    /// The process runs.
+    /// The process runs, and is confined as far as it can be before it has loaded.
     Hello {
         /// [`VERSION`].
         version: u32,
         /// The CPU it was built for, such as `x86-64-v3`.
         build: String,
+        /// The layers that are up.
+        layers: Layers,
+        /// Those that could not be put up.
+        shortfalls: Vec<Shortfall>,
     },
     /// The model is ready.
     Loaded {
@@ -73,6 +90,8 @@ pub enum FromWorker {
         vocabulary: u32,
         /// The tokens that end an answer.
         ends: Vec<u32>,
+        /// The layers that are up now, until its end.
+        layers: Layers,
     },
     /// The prompt is known; the prefill begins.
     Accepted {
@@ -143,7 +162,7 @@ pub fn read<T: DeserializeOwned>(reader: &mut impl Read, limit: usize) -> Result
     if body.len() < bytes {
         return Err(FrameError::Truncated);
     }
-    frame::decode(&body).map(Some)
+    frame::decode(&Zeroizing::new(body)).map(Some)
 }
 
 #[cfg(test)]

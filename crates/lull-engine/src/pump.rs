@@ -163,7 +163,7 @@ impl Pump {
 
 /// What one answer's frames must look like.
 #[derive(Debug)]
-struct Watch {
+pub(crate) struct Watch {
     job: u64,
     phase: Phase,
     next: u32,
@@ -183,14 +183,14 @@ enum Phase {
 
 /// A frame that is as it should be.
 #[derive(Debug)]
-enum Seen {
+pub(crate) enum Seen {
     Step(Step),
     Cancelled,
     Failed(Fault),
 }
 
 impl Watch {
-    fn new(job: u64, request: &GenerateRequest, info: &WorkerInfo) -> Self {
+    pub(crate) fn new(job: u64, request: &GenerateRequest, info: &WorkerInfo) -> Self {
         let Sampling { max_tokens, logprobs, .. } = request.sampling;
         let prefix = request.prefix.len() as u32;
         Self {
@@ -214,7 +214,7 @@ impl Watch {
     }
 
     /// The frame as a step, or what is wrong with it.
-    fn check(&mut self, frame: FromWorker, took: Duration) -> Result<Option<Seen>, String> {
+    pub(crate) fn check(&mut self, frame: FromWorker, took: Duration) -> Result<Option<Seen>, String> {
         let (job, seen) = match (frame, self.phase) {
             (FromWorker::Accepted { job, prompt_tokens }, Phase::Tokenizing) if prompt_tokens < self.context => {
                 self.phase = Phase::Prefilling { prompt_tokens };

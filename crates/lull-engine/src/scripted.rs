@@ -3,15 +3,15 @@
 
 use std::{
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use lull_types::{Code, Fault, Message, Role};
+use lull_types::{Code, Fault, Layer, Layers, Message, Role, Shortfall};
 use serde::{Deserialize, Serialize};
 
-use crate::{Engine, EngineInfo, Load, Next, Steps, Vocabulary, guard};
+use crate::{Confine, Confined, Engine, EngineInfo, Load, Next, Steps, Vocabulary, guard};
 
 /// The file that makes a folder a scripted model.
 pub const FILE: &str = "scripted.json";
@@ -38,6 +38,8 @@ pub struct Script {
     pub length: u32,
     /// The answer; without one, words that depend on every id before them.
     pub answer: Option<String>,
+    /// Layers of the sandbox that it says it lacks. It is not confined at all, and says that it has all others.
+    pub lacks: Layers,
     /// What goes wrong, and when.
     pub mishap: Option<Mishap>,
 }
@@ -87,7 +89,16 @@ pub enum What {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { pace_us: 0, prefill_us: 0, load_us: 0, context: 4096, length: 64, answer: None, mishap: None }
+        Self {
+            pace_us: 0,
+            prefill_us: 0,
+            load_us: 0,
+            context: 4096,
+            length: 64,
+            answer: None,
+            lacks: Layers::new(),
+            mishap: None,
+        }
     }
 }
 
@@ -119,6 +130,53 @@ impl Script {
         let mut bytes: Vec<Box<[u8]>> = (0..=255_u8).map(|byte| Box::from([byte])).collect();
         bytes.resize(VOCABULARY as usize, Box::default());
         Vocabulary::new(bytes, vec![END])
+    }
+}
+
+/// The sandbox that a scripted worker says it has.
+#[derive(Debug)]
+pub struct Pretended {
+    model: PathBuf,
+    layers: Layers,
+    lacks: Layers,
+}
+
+impl Pretended {
+    /// As the script in the model's folder wants it. Memory is really bounded.
+    ///
+    /// # Errors
+    /// When memory cannot be.
+    pub fn put_up(wanted: &Confine) -> std::io::Result<Box<dyn Confined>> {
+        if let Some(bytes) = wanted.memory_max {
+            guard::bound_memory(bytes)?;
+        }
+        let mut lacks = Script::read(&wanted.model).map_or_else(|_| Layers::new(), |script| script.lacks);
+        lacks.extend(&wanted.skip);
+        let is_up = |layer: &Layer| *layer != Layer::RunFilter && !lacks.contains(layer);
+        let layers = Layer::ALL.into_iter().filter(is_up).collect();
+        Ok(Box::new(Self { model: wanted.model.clone(), layers, lacks }))
+    }
+}
+
+impl Confined for Pretended {
+    fn model(&self) -> &Path {
+        &self.model
+    }
+
+    fn layers(&self) -> Layers {
+        self.layers.clone()
+    }
+
+    fn shortfalls(&self) -> Vec<Shortfall> {
+        let shortfall = |layer: &Layer| Shortfall { layer: *layer, why: "its script says so".into() };
+        self.lacks.iter().map(shortfall).collect()
+    }
+
+    fn seal(&mut self) -> std::io::Result<()> {
+        if !self.lacks.contains(&Layer::RunFilter) {
+            self.layers.insert(Layer::RunFilter);
+        }
+        Ok(())
     }
 }
 

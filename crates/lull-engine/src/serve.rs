@@ -1,7 +1,7 @@
 //! A worker's main loop, the same for every engine: frames in, one answer at a time, frames out.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,24 +13,35 @@ use lull_types::{Code, Fault};
 use lull_wire::frame;
 
 use crate::{
-    Answer, Ending, Engine, Load, Next, Steps, guard,
+    Answer, Confine, Confined, Ending, Engine, Load, Next, Steps, guard,
     protocol::{
-        self, FROM_WORKER_BYTES_MAX, FromWorker, Job, REASON_BYTES_MAX, TO_WORKER_BYTES_MAX, ToWorker, VERSION,
+        self, CONFINE_BYTES_MAX, FROM_WORKER_BYTES_MAX, FromWorker, Job, REASON_BYTES_MAX, TO_WORKER_BYTES_MAX,
+        ToWorker, VERSION,
     },
 };
 
 /// Serves one model until the node closes the pipe or says so; then the process exits.
 ///
+/// The process confines itself by `confine` before it reads the first byte of a model, and still has one thread then.
 /// `load` may panic: that is a broken model. A panic later ends the process.
-pub fn serve<R, W>(reader: R, writer: W, build: &str, load: impl FnOnce(&Load) -> Result<Box<dyn Engine>, Fault>) -> !
+pub fn serve<R, W>(
+    mut reader: R,
+    writer: W,
+    build: &str,
+    confine: impl FnOnce(&Confine) -> io::Result<Box<dyn Confined>>,
+    load: impl FnOnce(&Load) -> Result<Box<dyn Engine>, Fault>,
+) -> !
 where
     R: Read + Send + 'static,
     W: Write + Send + 'static,
 {
     let out = Arc::new(Out { writer: Mutex::new(Box::new(writer)), cancelled: AtomicU64::new(0) });
-    out.send(&FromWorker::Hello { version: VERSION, build: build.into() });
+    let mut confined = begin(&mut reader, confine);
+    let (layers, shortfalls) = (confined.layers(), confined.shortfalls());
+    out.send(&FromWorker::Hello { version: VERSION, build: build.into(), layers, shortfalls });
     let frames = listen(reader, Arc::clone(&out));
-    let Ok(ToWorker::Load(wanted)) = frames.recv() else { guard::exit(guard::EXIT_PROTOCOL, LOAD_FIRST) };
+    let Ok(ToWorker::Load(mut wanted)) = frames.recv() else { guard::exit(guard::EXIT_PROTOCOL, LOAD_FIRST) };
+    confined.model().clone_into(&mut wanted.model);
     let mut engine = match guard::catching(|| load(&wanted)) {
         Ok(engine) => engine,
         Err(fault) => {
@@ -38,6 +49,9 @@ where
             guard::exit(guard::EXIT_LOAD, "the model could not be loaded")
         }
     };
+    if let Err(error) = confined.seal() {
+        guard::exit(guard::EXIT_SANDBOX, &format!("the sandbox could not be closed after loading: {error}"));
+    }
     let info = engine.info();
     let context = info.context.min(wanted.context_max);
     let vocabulary = engine.vocabulary();
@@ -46,6 +60,7 @@ where
         context,
         vocabulary: vocabulary.len() as u32,
         ends: vocabulary.ends().to_vec(),
+        layers: confined.layers(),
     });
     drop(vocabulary);
     loop {
@@ -58,6 +73,21 @@ where
 
 /// What a node does wrong that asks in another order.
 const LOAD_FIRST: &str = "the node must say once what to load, before it asks for answers";
+const CONFINE_FIRST: &str = "the node must say first how its worker is to be confined";
+
+/// Puts up the sandbox as the node wants it.
+fn begin(reader: &mut impl Read, confine: impl FnOnce(&Confine) -> io::Result<Box<dyn Confined>>) -> Box<dyn Confined> {
+    let wanted = match protocol::read(reader, CONFINE_BYTES_MAX) {
+        Ok(Some(ToWorker::Confine(wanted))) => wanted,
+        Ok(None) => guard::exit(0, "the node has gone"),
+        Ok(Some(ToWorker::Exit)) => guard::exit(0, "the node said to exit"),
+        _ => guard::exit(guard::EXIT_PROTOCOL, CONFINE_FIRST),
+    };
+    match confine(&wanted) {
+        Ok(confined) => confined,
+        Err(error) => guard::exit(guard::EXIT_SANDBOX, &format!("the sandbox could not be put up: {error}")),
+    }
+}
 
 /// Makes one answer and reports how it ended.
 fn answer(engine: &mut dyn Engine, context: u32, job: Job, out: &Arc<Out>) {

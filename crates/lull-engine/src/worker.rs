@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lull_types::{Code, Fault, FinishReason, Message, Sampling, Token, Usage};
+use lull_types::{Code, Fault, FinishReason, Layers, Message, Sampling, Shortfall, Token, Usage};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
-    EngineInfo, Leash, Limits, Load,
+    Demand, EngineInfo, Leash, Limits,
     child::Child,
     pump::{Asked, Command, Pump},
 };
@@ -29,10 +29,12 @@ pub struct WorkerSpec {
     pub context_max: u32,
     /// The most memory for data, in bytes.
     pub memory_max: Option<u64>,
-    /// A folder for whatever a library wants to write; it holds nothing worth keeping.
+    /// An empty folder. A library may look for one, but can write nothing there; the sandbox may put a root folder on it.
     pub scratch: PathBuf,
     /// How long what may take.
     pub limits: Limits,
+    /// What it must be confined by.
+    pub demand: Demand,
     /// Who holds the process; without one it can be killed, but not frozen.
     pub leash: Option<Leash>,
 }
@@ -50,6 +52,10 @@ pub struct WorkerInfo {
     pub vocabulary: u32,
     /// The ids that end an answer, ascending.
     pub ends: Vec<u32>,
+    /// What it is confined by.
+    pub layers: Layers,
+    /// What it could not be confined by.
+    pub shortfalls: Vec<Shortfall>,
     /// The process.
     pub pid: u32,
     /// From the start of the process to the loaded model.
@@ -117,13 +123,12 @@ impl Worker {
     ///
     /// # Errors
     /// [`Code::ModelBroken`], [`Code::WorkerDied`], [`Code::WorkerMemory`], [`Code::WorkerHung`] or
-    /// [`Code::WorkerProtocol`] with the reason; [`Code::Storage`] when the program or the model cannot be read; what
+    /// [`Code::WorkerProtocol`] with the reason; [`Code::Unconfined`] when it is not confined as demanded; [`Code::Storage`] when the program or the model cannot be read; what
     /// the [`crate::Keeper`] says when it cannot hold the process.
     pub async fn spawn(spec: WorkerSpec) -> Result<Self, Fault> {
         let started = Instant::now();
         let mut child = Child::spawn(&spec).await?;
-        let load = Load { model: spec.model.clone(), threads: spec.threads, context_max: spec.context_max };
-        let info = match child.load(load, &spec.limits, started).await {
+        let info = match child.start(&spec, started).await {
             Ok(info) => info,
             Err(trouble) => return Err(child.bury(trouble).await),
         };

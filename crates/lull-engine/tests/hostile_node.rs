@@ -11,15 +11,25 @@ use std::{
 
 use common::scripted_program;
 use lull_engine::{
-    Load, guard,
+    Confine, Load, guard,
     protocol::{FromWorker, Job, TO_WORKER_BYTES_MAX, ToWorker},
     scripted::Script,
 };
-use lull_types::{Message, Role, Sampling};
+use lull_types::{Layers, Message, Role, Sampling};
 use lull_wire::frame;
 
 fn framed(message: &ToWorker) -> Vec<u8> {
     frame::encode(message, usize::MAX).unwrap()
+}
+
+fn confine(folder: &std::path::Path) -> Vec<u8> {
+    let (model, scratch) = (folder.into(), folder.into());
+    framed(&ToWorker::Confine(Confine { model, scratch, memory_max: None, skip: Layers::new() }))
+}
+
+/// How it is to be confined, and what to load.
+fn start(folder: &std::path::Path) -> Vec<u8> {
+    [confine(folder), load(folder)].concat()
 }
 
 fn load(folder: &std::path::Path) -> Vec<u8> {
@@ -52,9 +62,10 @@ fn met(bytes: &[u8]) -> (Option<i32>, String) {
 fn no_bytes_of_a_node_harm_a_worker() {
     let folder = tempfile::tempdir().unwrap();
     Script { pace_us: 1_000_000, ..Script::default() }.write(folder.path()).unwrap();
-    let load = load(folder.path());
+    let (confine, load) = (confine(folder.path()), load(folder.path()));
     let raw = |body: &[u8]| [&(body.len() as u32).to_le_bytes(), body].concat();
-    let after_load = |rest: Vec<u8>| [load.clone(), rest].concat();
+    let confined = |rest: Vec<u8>| [confine.clone(), rest].concat();
+    let after_load = |rest: Vec<u8>| [confine.clone(), load.clone(), rest].concat();
     let cases = vec![
         ("half a length", vec![1, 0]),
         ("half a frame", vec![9, 0, 0, 0, 1]),
@@ -63,8 +74,12 @@ fn no_bytes_of_a_node_harm_a_worker() {
         ("an empty frame", raw(&[])),
         ("no MessagePack", raw(&[0xc1; 9])),
         ("a text", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
-        ("an answer before the model", generate(1)),
-        ("a stop of no answer", framed(&ToWorker::Cancel { job: 1 })),
+        ("a model before the sandbox", load.clone()),
+        ("a first frame over its bound", (1_u32 << 20).to_le_bytes().to_vec()),
+        ("a sandbox twice", confined(confine.clone())),
+        ("a sandbox for a loaded model", after_load(confine.clone())),
+        ("an answer before the model", confined(generate(1))),
+        ("a stop of no answer", confined(framed(&ToWorker::Cancel { job: 1 }))),
         ("a worker's own frame", frame::encode(&FromWorker::Prefilled { job: 1 }, 100).unwrap()),
         ("nesting", raw(&[0x91; 5000])),
         ("a list that claims 4 billion", raw(&[0xdd, 0xff, 0xff, 0xff, 0xff])),
@@ -92,9 +107,11 @@ fn a_closed_pipe_or_a_goodbye_ends_a_worker_even_while_it_answers() {
     for bytes in [
         vec![],
         framed(&ToWorker::Exit),
-        load(folder.path()),
-        [load(folder.path()), generate(1)].concat(),
-        [load(folder.path()), generate(1), framed(&ToWorker::Exit)].concat(),
+        confine(folder.path()),
+        [confine(folder.path()), framed(&ToWorker::Exit)].concat(),
+        start(folder.path()),
+        [start(folder.path()), generate(1)].concat(),
+        [start(folder.path()), generate(1), framed(&ToWorker::Exit)].concat(),
     ] {
         assert_eq!(met(&bytes).0, Some(0));
     }
@@ -108,6 +125,8 @@ fn what_libraries_print_stays_out_of_the_pipe() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    worker.stdin.as_mut().unwrap().write_all(&confine(folder.path())).unwrap();
     let mut first = [0; 4];
     worker.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
     let mut body = vec![0; u32::from_le_bytes(first) as usize];

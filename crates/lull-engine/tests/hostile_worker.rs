@@ -12,7 +12,7 @@ use lull_engine::{
     protocol::{FROM_WORKER_BYTES_MAX, FromWorker, TEXT_BYTES_MAX, VERSION},
     scripted::{Mishap, Script, VOCABULARY, What, When},
 };
-use lull_types::{Code, Fault, FinishReason, Token, TokenLogprob, Usage};
+use lull_types::{Code, Fault, FinishReason, Layer, Shortfall, Token, TokenLogprob, Usage};
 use lull_wire::frame;
 
 fn framed(message: &FromWorker) -> Vec<u8> {
@@ -38,7 +38,7 @@ fn failed(job: u64, code: Code, message: &str) -> Vec<u8> {
 
 fn loaded(name: &str, context: u32, vocabulary: u32, ends: Vec<u32>) -> Vec<u8> {
     let engine = EngineInfo { name: name.into(), context: 4096 };
-    framed(&FromWorker::Loaded { engine, context, vocabulary, ends })
+    framed(&FromWorker::Loaded { engine, context, vocabulary, ends, layers: Layer::ALL.into() })
 }
 
 fn done(prompt_tokens: u32, completion_tokens: u32, tail: &str) -> Vec<u8> {
@@ -47,7 +47,15 @@ fn done(prompt_tokens: u32, completion_tokens: u32, tail: &str) -> Vec<u8> {
 }
 
 fn hello(version: u32, build: &str) -> Vec<u8> {
-    framed(&FromWorker::Hello { version, build: build.into() })
+    greeting(version, build, Vec::new())
+}
+
+fn greeting(version: u32, build: &str, shortfalls: Vec<Shortfall>) -> Vec<u8> {
+    framed(&FromWorker::Hello { version, build: build.into(), layers: Layer::ALL.into(), shortfalls })
+}
+
+fn shortfall(why: &str) -> Shortfall {
+    Shortfall { layer: Layer::Ports, why: why.into() }
 }
 
 /// Tokens of the prompt "q" by the scripted tokeniser.
@@ -66,6 +74,8 @@ fn at_start() -> Vec<(&'static str, Vec<u8>)> {
         ("an unknown message", raw(&[0x81, 0xa3, b'O', b'd', b'd', 0xc0])),
         ("another version", hello(VERSION + 1, "x")),
         ("a build name without end", hello(VERSION, &"x".repeat(100))),
+        ("a missing layer's reason without end", greeting(VERSION, "x", vec![shortfall(&"x".repeat(5000))])),
+        ("more missing layers than there are", greeting(VERSION, "x", vec![shortfall("x"); 100])),
         ("a token before the greeting", says(1, token(0))),
         ("loaded before the greeting", loaded("x", 9, 9, vec![])),
         ("two greetings", hello(VERSION, "x")),

@@ -11,10 +11,10 @@ use std::{
 
 use common::{Answered, answer, asked, collect, greedy, scripted_program, spec};
 use lull_engine::{
-    Limits, Step, Worker, WorkerSpec,
+    Demand, Limits, Step, Worker, WorkerSpec,
     scripted::{Mishap, Script, What, When},
 };
-use lull_types::{Code, Fault, FinishReason, Sampling};
+use lull_types::{Code, Fault, FinishReason, Layer, Layers, Sampling, Tier};
 use tempfile::TempDir;
 
 /// Short enough for tests, long enough for a busy machine.
@@ -233,4 +233,33 @@ async fn a_continued_answer_is_the_same_answer() {
         }
     }
     worker.shutdown().await;
+}
+
+/// A worker that lacks a layer that is demanded is given no model, and one that lacks another works.
+#[tokio::test]
+async fn a_missing_layer_that_is_demanded_means_no_worker() {
+    let folder = folder();
+    let full: Demand = Tier::Full.into();
+    for layer in Tier::Full.layers() {
+        let script = Script { lacks: Layers::from([*layer]), ..mishap(When::Load, What::Exit(9)) };
+        let spec = WorkerSpec { demand: full.clone(), ..scripted(folder.path(), &script) };
+        let fault = Worker::spawn(spec).await.unwrap_err();
+        if *layer == Layer::RunFilter {
+            // Put up after loading, so that it is missed only then.
+            assert_eq!(fault.code, Code::WorkerDied, "{fault}");
+            let spec =
+                WorkerSpec { demand: full.clone(), ..scripted(folder.path(), &Script { mishap: None, ..script }) };
+            assert_eq!(Worker::spawn(spec).await.unwrap_err().code, Code::Unconfined);
+        } else {
+            assert_eq!(fault.code, Code::Unconfined, "{layer}: {fault}");
+            assert!(fault.message.contains(&format!("{layer} (its script says so)")), "{fault}");
+        }
+    }
+    let script = Script { lacks: Layers::from([Layer::Ports]), ..Script::default() };
+    let worker = Worker::spawn(WorkerSpec { demand: full, ..scripted(folder.path(), &script) }).await.unwrap();
+    assert_eq!(worker.info().shortfalls.len(), 1);
+    assert_eq!(Tier::of(&worker.info().layers), Some(Tier::Full));
+    let skipped = Demand { skip: Layers::from([Layer::OwnRoot]), ..Tier::Full.into() };
+    let spec = WorkerSpec { demand: skipped, ..scripted(folder.path(), &Script::default()) };
+    assert_eq!(Worker::spawn(spec).await.unwrap_err().code, Code::Unconfined);
 }

@@ -5,6 +5,8 @@ mod config;
 mod demo;
 mod disk;
 mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gguf;
 mod inspect;
 mod json;

@@ -14,7 +14,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     booking::Claimed,
@@ -23,7 +23,7 @@ use crate::{
     shelf::LocalModel,
     speed::Measured,
     stance::{Stance, yielding},
-    supervise::Order,
+    supervise::{Order, Run},
 };
 
 /// The longest wait for a job's header.
@@ -51,6 +51,22 @@ pub(crate) struct Permit {
     /// The owner's word to stop: whoever asked is told, and looks for another machine.
     pub(crate) yielded: CancellationToken,
     pub(crate) stance: watch::Receiver<Stance>,
+    /// Of a job that has a worker to itself.
+    pub(crate) alone: Option<Alone>,
+}
+
+/// Tells the slot, by being dropped, that the job which had its worker to itself is over.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    over: CancellationToken,
+    _told_by: DropGuard,
+}
+
+impl Alone {
+    pub(crate) fn new() -> Self {
+        let over = CancellationToken::new();
+        Self { _told_by: over.clone().drop_guard(), over }
+    }
 }
 
 /// What a claimed job came to.
@@ -202,8 +218,9 @@ impl Answer {
         }
         let (reply, generation) = oneshot::channel();
         let request = GenerateRequest { messages, sampling, prefix };
-        let order = Order::Run { model: permit.model.clone(), request, reply };
-        permit.orders.send(order).await.map_err(|_| Stop::Failed(stopping()))?;
+        let alone = permit.alone.as_ref().map(|alone| alone.over.clone());
+        let run = Run { model: permit.model.clone(), request, alone, reply };
+        permit.orders.send(Order::Run(run)).await.map_err(|_| Stop::Failed(stopping()))?;
         tokio::select! {
             () = unwanted(&mut self.stream, &permit.cancel) => Err(Stop::Cancelled),
             () = permit.yielded.cancelled() => Err(Stop::Failed(yielding())),

@@ -26,15 +26,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     booking::{Bookings, Run},
+    confinement::Sandbox,
     identity::Identity,
-    lend::{self, Ended, Permit, Stream},
+    lend::{self, Alone, Ended, Permit, Stream},
     lending::Herd,
     link::LinkState,
     ran::{RanLog, energy_wh},
     shelf::{LocalModel, Shelf},
     speed::Speed,
     stance::{Stance, yielding},
-    supervise::{self, Note, Order, Plan, Slot},
+    supervise::{self, Note, Order, Plan, Slot, is_alone},
 };
 
 /// Commands that may wait for the lender.
@@ -66,6 +67,8 @@ pub(crate) struct Setup {
     pub(crate) home: PathBuf,
     /// How to start workers, or why none can.
     pub(crate) plan: Result<Plan, String>,
+    /// Whether workers are confined as they must be.
+    pub(crate) sandbox: Sandbox,
     /// Whether this machine lends now.
     pub(crate) stance: watch::Receiver<Stance>,
     /// Where what ran here is written down.
@@ -104,6 +107,7 @@ struct WorkerCard {
     model: ModelHash,
     name: String,
     state: WorkerState,
+    pid: Option<u32>,
     restarts: u32,
     last_fault: Option<Fault>,
 }
@@ -185,6 +189,7 @@ impl Lender {
 
     /// Runs until the node stops, and its workers are gone.
     pub(crate) async fn run(mut self) {
+        let mut confinement = self.setup.sandbox.subscribe();
         if let Err(fault) = self.look().await {
             tracing::error!(code = %fault.code, reason = fault.message, "the models on this machine cannot be read");
         }
@@ -200,6 +205,7 @@ impl Lender {
                 Some(command) = self.inbox.recv() => self.handle(command).await,
                 Ok(()) = self.setup.stance.changed() => self.stance_changed(Instant::now()),
                 Ok(()) = self.setup.link.changed() => self.link_changed(),
+                Ok(()) = confinement.changed() => self.confinement_changed(),
                 () = at(timer) => self.time_passed(Instant::now()),
             }
         }
@@ -259,6 +265,12 @@ impl Lender {
         }
     }
 
+    /// Nothing is offered that would be refused.
+    fn confinement_changed(&mut self) {
+        self.warm_demo();
+        self.offer();
+    }
+
     fn warm(&mut self, slot: usize, model: LocalModel) {
         self.bookings.warm(Instant::now(), slot, model.hash);
         // A slot that has so much to do that it takes no more needs no warming.
@@ -281,6 +293,7 @@ impl Lender {
         if let Err(why) = &self.setup.plan {
             return Err(Fault::new(Code::Forbidden, format!("this machine does not lend: {why}")));
         }
+        self.setup.sandbox.now().refusal()?;
         if !self.stance.offering {
             return Err(yielding());
         }
@@ -308,6 +321,7 @@ impl Lender {
     }
 
     fn claim(&mut self, task: task::Id, signed: &Signed<Grant>) -> Result<Permit, Fault> {
+        self.setup.sandbox.now().refusal()?;
         if !self.stance.offering {
             return Err(yielding());
         }
@@ -335,7 +349,8 @@ impl Lender {
         self.running.insert(run, (task, running));
         let orders = self.slots[claimed.slot].orders.clone();
         let stance = self.setup.stance.clone();
-        Ok(Permit { claimed, model, orders, cancel, yielded, stance })
+        let alone = is_alone(&claimed.grant.label).then(Alone::new);
+        Ok(Permit { claimed, model, orders, cancel, yielded, stance, alone })
     }
 
     fn job_over(&mut self, ended: Result<(task::Id, Option<Ended>), JoinError>) {
@@ -388,24 +403,40 @@ impl Lender {
 
     fn note(&mut self, slot: usize, note: Note) {
         match note {
-            Note::Loading { model } => self.card(slot, model).state = WorkerState::Loading,
+            Note::Loading { model } => {
+                let card = self.card(slot, model);
+                (card.state, card.pid) = (WorkerState::Loading, None);
+            }
             Note::Ready { model, pid } => {
                 tracing::info!(slot, pid, "a worker is ready");
                 self.bookings.warm(Instant::now(), slot, model);
-                self.card(slot, model).state = WorkerState::Idle;
+                let card = self.card(slot, model);
+                (card.state, card.pid) = (WorkerState::Idle, Some(pid));
             }
+            Note::Ended { model } => self.worker_ended(slot, model),
             Note::Died { model, fault, lived } => self.worker_died(slot, model, fault, lived),
         }
     }
 
     fn card(&mut self, slot: usize, model: ModelHash) -> &mut WorkerCard {
         let name = self.shelf.by_hash(&model).map_or_else(|| model.short(), |model| model.name.clone());
-        let fresh = WorkerCard { model, name, state: WorkerState::Down, restarts: 0, last_fault: None };
+        let fresh = WorkerCard { model, name, state: WorkerState::Down, pid: None, restarts: 0, last_fault: None };
         let card = self.cards.entry(slot).or_insert_with(|| fresh.clone());
         if card.model != model {
             *card = fresh;
         }
         card
+    }
+
+    /// The next one is there before it is asked for, if nobody has asked for another meanwhile.
+    fn worker_ended(&mut self, slot: usize, model: ModelHash) {
+        tracing::debug!(slot, "a worker was ended after the job that had it to itself");
+        self.bookings.unloaded(slot, model);
+        self.cards.remove(&slot);
+        let wanted = self.stance.offering && !self.bookings.is_held(slot);
+        if let Some(model) = self.shelf.by_hash(&model).filter(|_| wanted).cloned() {
+            self.warm(slot, model);
+        }
     }
 
     fn worker_died(&mut self, slot: usize, model: ModelHash, fault: Fault, lived: Duration) {
@@ -417,8 +448,13 @@ impl Lender {
         }
         tracing::warn!(slot, code = %fault.code, "a worker died; `lull status` says why");
         let card = self.card(slot, model);
-        card.state = WorkerState::Down;
+        (card.state, card.pid) = (WorkerState::Down, None);
         card.last_fault = Some(fault.clone());
+        if fault.code == Code::Unconfined {
+            // It says nothing about the model, and is looked into by whoever watches the sandbox.
+            self.offer();
+            return;
+        }
         let deaths = self.fast_deaths.entry(model).or_default();
         *deaths = if lived < FAST_DEATH { *deaths + 1 } else { 0 };
         if *deaths >= FAST_DEATHS_MAX || fault.code == Code::ModelBroken {
@@ -471,7 +507,8 @@ impl Lender {
     }
 
     fn current_offer(&self) -> Offer {
-        let Some(plan) = self.setup.plan.as_ref().ok().filter(|_| self.stance.offering) else {
+        let open = self.stance.offering && self.setup.sandbox.now().verdict().is_ok();
+        let Some(plan) = self.setup.plan.as_ref().ok().filter(|_| open) else {
             return Offer::default();
         };
         let mut names = BTreeSet::new();
@@ -502,6 +539,7 @@ impl Lender {
                 WorkerState::Idle if busy.contains(slot) => WorkerState::Busy,
                 state => state,
             },
+            pid: card.pid,
             restarts: card.restarts,
             last_fault: card.last_fault.clone(),
         };

@@ -6,6 +6,8 @@ mod attempt;
 mod backoff;
 mod booking;
 mod clock;
+mod confinement;
+mod doctor;
 mod door;
 mod enrol;
 mod fault;
@@ -33,6 +35,7 @@ mod validate;
 mod views;
 
 pub use agreed::{AgreedFiles, Paused};
+pub use doctor::examine;
 pub use door::{Chat, NodeApi};
 pub use enrol::{Enrolled, enroll};
 pub use home::{Home, HomeLock};

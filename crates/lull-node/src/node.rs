@@ -11,7 +11,7 @@ use lull_engine::Leash;
 use lull_policy::Effective;
 use lull_sandbox::Freezer;
 use lull_seal::SealingKey;
-use lull_types::{ChatRequest, Code, Event, Fault, LendingView, NodeId, Request, Response};
+use lull_types::{ChatRequest, Code, Event, Fault, Layers, LendingView, NodeId, Request, Response};
 use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -20,6 +20,7 @@ use crate::{
     Chat, Home, HomeLock, NodeApi,
     agreed::AgreedFiles,
     clock::now_s,
+    confinement::{self, Sandbox},
     fault::stopping,
     hardware::{self, cores},
     identity::{Identity, Transport},
@@ -53,6 +54,8 @@ pub struct NodeOptions {
     pub memory_max: Option<u64>,
     /// Whether a lending node puts the demo model into its store.
     pub demo: bool,
+    /// Layers of the sandbox that workers leave out, for tests: where a rule demands one of them, no job runs.
+    pub sandbox_skip: Layers,
     /// Where the organisation's rules for this machine are. `None`: where its system manages them.
     pub machine_rules: Option<PathBuf>,
     /// Times other than people want them.
@@ -95,6 +98,7 @@ impl Default for NodeOptions {
             context_max: CONTEXT_MAX,
             memory_max: None,
             demo: true,
+            sandbox_skip: Layers::new(),
             machine_rules: None,
             timing: Timing::default(),
             senses: Senses::default(),
@@ -111,6 +115,7 @@ pub struct Node {
     lender_view: watch::Receiver<LenderView>,
     lending_view: watch::Receiver<LendingView>,
     submitter_view: watch::Receiver<SubmitterView>,
+    sandbox: Sandbox,
     api_url: watch::Sender<Option<String>>,
     lender: mpsc::Sender<lender::Command>,
     lending: mpsc::Sender<lending::Command>,
@@ -157,12 +162,13 @@ impl Node {
         let (lender, lender_inbox) = mpsc::channel(lender::INBOX_MAX);
         let (submitter, submitter_inbox) = mpsc::channel(submitter::INBOX_MAX);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let Lends { lending, lending_view, stance, plan, herd, watts_per_thread } =
+        let Lends { lending, lending_view, stance, plan, sandbox, herd, watts_per_thread } =
             lends(&home, options, files, lender_view.clone(), &stop, &tasks)?;
 
         let setup = Setup {
             home: home.path().to_owned(),
             plan,
+            sandbox: sandbox.clone(),
             stance,
             ran: ran.clone(),
             herd,
@@ -204,6 +210,7 @@ impl Node {
             lender_view,
             lending_view,
             submitter_view,
+            sandbox,
             api_url,
             lender,
             lending,
@@ -267,6 +274,7 @@ impl Node {
             &self.identity.borrow(),
             &self.link.borrow(),
             &self.lending_view.borrow(),
+            self.sandbox.now().view(),
             &self.lender_view.borrow(),
             *self.submitter_view.borrow(),
             self.api_url.borrow().clone(),
@@ -278,7 +286,7 @@ impl Node {
     fn announce(&self) -> impl Future<Output = ()> + use<> {
         let (mut link, mut catalogue) = (self.link.clone(), self.catalogue.clone());
         let (mut lender, mut submitter) = (self.lender_view.clone(), self.submitter_view.clone());
-        let mut lending = self.lending_view.clone();
+        let (mut lending, mut sandbox) = (self.lending_view.clone(), self.sandbox.subscribe());
         let (mut api, stop, events) = (self.api_url.subscribe(), self.stop.clone(), self.events.clone());
         async move {
             loop {
@@ -292,6 +300,7 @@ impl Node {
                     }
                     Ok(()) = submitter.changed() => Event::Status,
                     Ok(()) = lending.changed() => Event::Status,
+                    Ok(()) = sandbox.changed() => Event::Status,
                     Ok(()) = api.changed() => Event::Status,
                     Ok(()) = catalogue.changed() => Event::Models,
                     else => return,
@@ -359,6 +368,7 @@ struct Lends {
     lending_view: watch::Receiver<LendingView>,
     stance: watch::Receiver<Stance>,
     plan: Result<Plan, String>,
+    sandbox: Sandbox,
     herd: Arc<Herd>,
     watts_per_thread: f64,
 }
@@ -379,7 +389,17 @@ fn lends(
     let (view_sender, lending_view) = watch::channel(lending::starting());
     let herd = Herd::new(Arc::new(Freezer::new()));
     tracing::info!(method = %herd.freezer().method(), "this machine can be given back");
-    let plan = plan(home, options, wishes.effective(), Leash { keeper: herd.clone(), frozen });
+    let sandbox = Sandbox::new(wishes.effective().sandbox_tier.value, options.sandbox_skip.clone());
+    let leash = Leash { keeper: herd.clone(), frozen };
+    let plan = plan(home, options, wishes.effective(), leash, sandbox.clone());
+    match &plan {
+        Ok(Plan { program, scratch, .. }) => {
+            let (program, folder) = (program.clone(), scratch.join("report"));
+            let looking = confinement::keep_looking(sandbox.clone(), program, folder, confinement::PACE, stop.clone());
+            tasks.spawn(looking);
+        }
+        Err(why) => sandbox.nothing(why),
+    }
     let (lending, inbox) = mpsc::channel(lending::INBOX_MAX);
     let setup = lending::Setup {
         inbox,
@@ -388,17 +408,17 @@ fn lends(
         wishes,
         sensors: Sensors::new(options.senses.clone(), herd.freezer().clone()),
         herd: herd.clone(),
-        worker: plan.as_ref().map(|_| ()).map_err(Clone::clone),
+        sandbox: sandbox.clone(),
         stop: stop.clone(),
     };
     let over = lending::Task::start(setup)
         .map_err(|error| Fault::new(Code::Internal, format!("the node gets no thread: {error}")))?;
     tasks.spawn(async move { drop(over.await) });
-    Ok(Lends { lending, lending_view, stance, plan, herd, watts_per_thread })
+    Ok(Lends { lending, lending_view, stance, plan, sandbox, herd, watts_per_thread })
 }
 
 /// How workers are started here, or why none are.
-fn plan(home: &Home, options: &NodeOptions, rules: &Effective, leash: Leash) -> Result<Plan, String> {
+fn plan(home: &Home, options: &NodeOptions, rules: &Effective, leash: Leash, sandbox: Sandbox) -> Result<Plan, String> {
     let program = program(options).inspect_err(|reason| match options.dedicated {
         true => tracing::warn!(reason, "this machine is dedicated to lending, and cannot lend"),
         false => tracing::info!(reason, "no worker can run on this machine"),
@@ -413,10 +433,12 @@ fn plan(home: &Home, options: &NodeOptions, rules: &Effective, leash: Leash) -> 
         memory_max: options.memory_max.or_else(|| hardware::memory_bytes().map(share)),
         scratch: home.scratch(),
         leash,
+        sandbox,
     })
 }
 
-fn program(options: &NodeOptions) -> Result<PathBuf, String> {
+/// The worker's program, or why there is none.
+pub(crate) fn program(options: &NodeOptions) -> Result<PathBuf, String> {
     if let Some(program) = &options.worker_program {
         return Ok(program.clone());
     }

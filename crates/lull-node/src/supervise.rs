@@ -3,14 +3,16 @@
 use std::{path::PathBuf, time::Duration};
 
 use lull_engine::{GenerateRequest, Generation, Leash, Limits, Worker, WorkerSpec};
-use lull_types::{Fault, ModelHash};
+use lull_types::{Code, Fault, Label, ModelHash};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
+    confinement::{Confinement, Sandbox},
     fault::stopping,
     home, lender,
     shelf::LocalModel,
@@ -34,6 +36,15 @@ pub(crate) struct Plan {
     pub(crate) scratch: PathBuf,
     /// What workers are held by.
     pub(crate) leash: Leash,
+    /// What workers are confined by, and must be.
+    pub(crate) sandbox: Sandbox,
+}
+
+/// Whether a job with this label has a worker process to itself. One that ran anything before is replaced first, and it
+/// is ended afterwards, so that nothing of the job stays in memory. Labels of an organisation's own count as
+/// confidential: what they mean is not known here.
+pub(crate) fn is_alone(label: &Label) -> bool {
+    *label != Label::public() && *label != Label::internal()
 }
 
 /// What a slot is told. It holds content, so it has no `Debug`.
@@ -41,7 +52,16 @@ pub(crate) enum Order {
     /// Have this model loaded.
     Warm(LocalModel),
     /// Answer with this model.
-    Run { model: LocalModel, request: GenerateRequest, reply: oneshot::Sender<Result<Generation, Fault>> },
+    Run(Run),
+}
+
+/// One answer to make.
+pub(crate) struct Run {
+    pub(crate) model: LocalModel,
+    pub(crate) request: GenerateRequest,
+    /// The job has a worker to itself, and is over when this is cancelled.
+    pub(crate) alone: Option<CancellationToken>,
+    pub(crate) reply: oneshot::Sender<Result<Generation, Fault>>,
 }
 
 /// What a slot says.
@@ -53,6 +73,8 @@ pub(crate) enum Note {
     Ready { model: ModelHash, pid: u32 },
     /// The worker is gone, or did not come up, after this time.
     Died { model: ModelHash, fault: Fault, lived: Duration },
+    /// The worker was ended on purpose: it ran a job that had it to itself.
+    Ended { model: ModelHash },
 }
 
 /// The lender's end of a slot. When it is dropped the worker is killed and the task ends.
@@ -69,13 +91,15 @@ pub(crate) fn start(
     lender: mpsc::WeakSender<lender::Command>,
 ) -> Slot {
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
-    let keeper = Keeper { index, plan, stance, lender, inbox, running: None };
+    let confinement = plan.sandbox.subscribe();
+    let keeper = Keeper { index, plan, confinement, stance, lender, inbox, running: None };
     Slot { orders, task: tokio::spawn(keeper.run()) }
 }
 
 struct Keeper {
     index: usize,
     plan: Plan,
+    confinement: watch::Receiver<Confinement>,
     stance: watch::Receiver<Stance>,
     lender: mpsc::WeakSender<lender::Command>,
     inbox: mpsc::Receiver<Order>,
@@ -86,6 +110,17 @@ struct Running {
     model: ModelHash,
     worker: Worker,
     since: Instant,
+    /// It has run a job.
+    used: bool,
+    /// It runs, or ran, a job that has it to itself; that is over when this is cancelled.
+    alone: Option<CancellationToken>,
+}
+
+impl Running {
+    /// Whether it may take on such a job.
+    fn suits(&self, model: &ModelHash, alone: bool) -> bool {
+        self.model == *model && self.alone.is_none() && !(alone && self.used)
+    }
 }
 
 impl Keeper {
@@ -97,12 +132,20 @@ impl Keeper {
                     self.bury(fault).await;
                     continue;
                 }
+                () = over(self.running.as_ref()) => {
+                    self.forget().await;
+                    continue;
+                }
+                Ok(()) = self.confinement.changed() => {
+                    drop(self.confine().await);
+                    continue;
+                }
             };
             match order {
-                Some(Order::Warm(model)) => drop(self.ensure(&model).await),
-                Some(Order::Run { model, request, reply }) => {
-                    let generation = match self.ensure(&model).await {
-                        Ok(()) => self.generate(request).await,
+                Some(Order::Warm(model)) => drop(self.ensure(&model, false).await),
+                Some(Order::Run(Run { model, request, alone, reply })) => {
+                    let generation = match self.ensure(&model, alone.is_some()).await {
+                        Ok(()) => self.generate(request, alone).await,
                         Err(fault) => Err(fault),
                     };
                     // Whoever asked may be gone; the generation ends with it.
@@ -114,18 +157,22 @@ impl Keeper {
         self.kill().await;
     }
 
-    async fn generate(&self, request: GenerateRequest) -> Result<Generation, Fault> {
-        match &self.running {
-            Some(running) => Ok(running.worker.generate(request).await),
-            None => Err(stopping()),
-        }
+    async fn generate(
+        &mut self,
+        request: GenerateRequest,
+        alone: Option<CancellationToken>,
+    ) -> Result<Generation, Fault> {
+        let Some(running) = &mut self.running else { return Err(stopping()) };
+        (running.used, running.alone) = (true, alone);
+        Ok(running.worker.generate(request).await)
     }
 
-    /// Has this model loaded, in place of any other.
-    async fn ensure(&mut self, model: &LocalModel) -> Result<(), Fault> {
-        if self.running.as_ref().is_some_and(|running| running.model == model.hash) {
+    /// Has this model loaded, in place of any other, in a process that suits the job.
+    async fn ensure(&mut self, model: &LocalModel, alone: bool) -> Result<(), Fault> {
+        if self.running.as_ref().is_some_and(|running| running.suits(&model.hash, alone)) {
             return Ok(());
         }
+        self.confinement.borrow().refusal()?;
         let mut stance = self.stance.clone();
         let Stance { offering, kills, .. } = *stance.borrow_and_update();
         if !offering {
@@ -141,6 +188,7 @@ impl Keeper {
             memory_max: self.plan.memory_max,
             scratch: self.plan.scratch.join(format!("slot-{}", self.index)),
             limits: Limits::default(),
+            demand: self.confinement.borrow().demand(),
             leash: Some(self.plan.leash.clone()),
         };
         let spawned = match home::create_folders(&spec.scratch) {
@@ -153,19 +201,50 @@ impl Keeper {
         match spawned {
             Ok(worker) => {
                 let pid = worker.info().pid;
-                self.running = Some(Running { model: model.hash, worker, since: Instant::now() });
+                self.plan.sandbox.saw(worker.info());
+                let (since, used) = (Instant::now(), false);
+                self.running = Some(Running { model: model.hash, worker, since, used, alone: None });
                 self.note(Note::Ready { model: model.hash, pid }).await;
-                Ok(())
+                // The rules may have changed while it loaded.
+                self.confine().await
             }
             Err(fault) => {
+                if fault.code == Code::Unconfined {
+                    self.plan.sandbox.refused(&fault.message);
+                }
                 self.note(Note::Died { model: model.hash, fault: fault.clone(), lived: Duration::ZERO }).await;
                 Err(fault)
             }
         }
     }
 
+    /// Ends a worker that is not confined as the rules demand now.
+    async fn confine(&mut self) -> Result<(), Fault> {
+        let Some(running) = &self.running else { return Ok(()) };
+        let now = self.confinement.borrow_and_update().clone();
+        if now.admits(&running.worker.info().layers) {
+            return Ok(());
+        }
+        let why = now.refusal().err();
+        let fault = why.unwrap_or_else(|| Fault::new(Code::Unconfined, "a worker was not confined as demanded"));
+        let model = running.model;
+        let lived = running.since.elapsed();
+        self.kill().await;
+        self.note(Note::Died { model, fault: fault.clone(), lived }).await;
+        Err(fault)
+    }
+
+    /// Ends a worker whose job had it to itself.
+    async fn forget(&mut self) {
+        let model = self.running.as_ref().map(|running| running.model);
+        self.kill().await;
+        if let Some(model) = model {
+            self.note(Note::Ended { model }).await;
+        }
+    }
+
     async fn bury(&mut self, fault: Fault) {
-        if let Some(Running { model, worker: _, since }) = self.running.take() {
+        if let Some(Running { model, since, .. }) = self.running.take() {
             self.note(Note::Died { model, fault, lived: since.elapsed() }).await;
         }
     }
@@ -185,6 +264,14 @@ impl Keeper {
             // A lender that is gone has dropped this slot, too.
             let _ = lender.send(lender::Command::Slot { slot: self.index, note }).await;
         }
+    }
+}
+
+/// Resolves when the job that has the worker to itself is over.
+async fn over(running: Option<&Running>) {
+    match running.and_then(|running| running.alone.as_ref()) {
+        Some(job) => job.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 

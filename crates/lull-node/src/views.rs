@@ -9,13 +9,11 @@ use crate::{
     VERSION, identity::Identity, lender::LenderView, link::LinkState, shelf::Shelved, submitter::SubmitterView,
 };
 
-const NO_SANDBOX: &str = "workers have no sandbox yet: a worker process has all rights of this machine's Lull user, so \
-                          lend only with models that you trust";
-
 pub(crate) fn status(
     identity: &Identity,
     link: &LinkState,
     view: &LendingView,
+    sandbox: SandboxView,
     lender: &LenderView,
     submitter: SubmitterView,
     api: Option<String>,
@@ -27,7 +25,7 @@ pub(crate) fn status(
         groups: identity.device.groups.clone(),
         relay: link_view(identity, link),
         lending: lending(view, lender),
-        sandbox: SandboxView { tier: 0, summary: NO_SANDBOX.into() },
+        sandbox,
         workers: lender.workers.clone(),
         api,
         jobs_lent: lender.lent,

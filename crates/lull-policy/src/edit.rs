@@ -45,7 +45,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rules::tests::any_rules;
+    use crate::rules::tests::{any_rules, any_sandbox};
 
     #[test]
     fn what_a_person_wrote_stays() {
@@ -77,8 +77,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn only_that_key_changes(lend in any_rules(4), on in any::<bool>()) {
-            let mut settings = Settings { lend };
+        fn only_that_key_changes(lend in any_rules(4), sandbox in any_sandbox(), on in any::<bool>()) {
+            let mut settings = Settings { lend, sandbox };
             let edited = set_enabled("a", &settings.to_string(), on).unwrap();
             settings.lend.enabled = Some(on);
             prop_assert_eq!(Settings::parse("a", &edited).unwrap(), settings);

@@ -15,5 +15,5 @@ pub use read::TEXT_BYTES_MAX;
 pub use resolve::{Effective, Resolved, Row, Source, resolve};
 pub use rules::{
     APP_BYTES_MAX, APPS_MAX, CELSIUS_MAX, CELSIUS_MIN, DISK_GIB_MAX, IDLE_MINUTES_MAX, LendRules, MEMORY_PERCENT_MAX,
-    MachineRules, OTHER_CORES_MAX, Settings, THREADS_MAX, WATTS_PER_THREAD_MAX,
+    MachineRules, OTHER_CORES_MAX, SandboxRules, Settings, THREADS_MAX, WATTS_PER_THREAD_MAX,
 };

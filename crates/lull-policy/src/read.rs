@@ -2,13 +2,14 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use lull_types::Tier;
 use toml_edit::{Document, Item, TableLike, Value};
 
 use crate::{
     Hours, PolicyError,
     rules::{
         APP_BYTES_MAX, APPS_MAX, CELSIUS_MAX, CELSIUS_MIN, DISK_GIB_MAX, IDLE_MINUTES_MAX, KEYS, LendRules,
-        MEMORY_PERCENT_MAX, OTHER_CORES_MAX, THREADS_MAX, WATTS_PER_THREAD_MAX,
+        MEMORY_PERCENT_MAX, OTHER_CORES_MAX, SANDBOX_KEYS, SandboxRules, THREADS_MAX, Tables, WATTS_PER_THREAD_MAX,
     },
 };
 
@@ -21,7 +22,10 @@ const ALIKE_MIN: f64 = 0.6;
 type Placed<'a> = (Option<Range<usize>>, &'a str);
 type Result<T> = std::result::Result<T, PolicyError>;
 
-pub(crate) fn lend(file: &str, text: &str) -> Result<LendRules> {
+/// The tables that a file may have.
+const TABLES: [&str; 2] = ["lend", "sandbox"];
+
+pub(crate) fn tables(file: &str, text: &str) -> Result<Tables> {
     let file = File { file, text };
     if text.len() > TEXT_BYTES_MAX {
         let problem = format!("the file has {} bytes, the most is {TEXT_BYTES_MAX}", text.len());
@@ -31,22 +35,26 @@ pub(crate) fn lend(file: &str, text: &str) -> Result<LendRules> {
         let problem = format!("this is not TOML ({})", error.message().lines().collect::<Vec<_>>().join(", "));
         file.fault(error.span(), problem, "write `key = value` below a line `[lend]`")
     })?;
-    let mut rules = LendRules::default();
+    let mut tables = Tables::default();
     for (name, item) in document.as_table().iter() {
-        if name != "lend" {
-            return Err(file.unknown(document.as_table(), name, "table or key", &["lend"]));
+        if !TABLES.contains(&name) {
+            return Err(file.unknown(document.as_table(), name, "table or key", &TABLES));
         }
         let Some(table) = item.as_table_like() else {
-            let problem = format!("`lend` is {}, not a table", kind(item));
-            return Err(file.fault(item.span(), problem, "write `[lend]` once, alone on a line"));
+            let problem = format!("`{name}` is {}, not a table", kind(item));
+            return Err(file.fault(item.span(), problem, format!("write `[{name}]` once, alone on a line")));
         };
         for (key, item) in table.iter() {
-            if !file.set(&mut rules, key, item)? {
-                return Err(file.unknown(table, key, "key in `[lend]`", &KEYS));
+            let (known, keys): (bool, &[&str]) = match name {
+                "sandbox" => (file.set_sandbox(&mut tables.sandbox, key, item)?, &SANDBOX_KEYS),
+                _ => (file.set(&mut tables.lend, key, item)?, &KEYS),
+            };
+            if !known {
+                return Err(file.unknown(table, key, &format!("key in `[{name}]`"), keys));
             }
         }
     }
-    Ok(rules)
+    Ok(tables)
 }
 
 /// A text and how its reader calls it.
@@ -108,6 +116,21 @@ impl File<'_> {
             }
             _ => return Ok(false),
         }
+        Ok(true)
+    }
+
+    /// Reads one key of `[sandbox]` into its place; false if there is no such key.
+    fn set_sandbox(&self, rules: &mut SandboxRules, key: &str, item: &Item) -> Result<bool> {
+        if key != SANDBOX_KEYS[0] {
+            return Ok(false);
+        }
+        let remedy = || "write `tier = \"basic\"` or `tier = \"full\"`";
+        let Some(text) = item.as_str() else {
+            return Err(self.fault(item.span(), format!("`{key}` is {}", kind(item)), remedy()));
+        };
+        let tier = Tier::ALL.into_iter().find(|tier| tier.name() == text);
+        let unknown = || self.fault(item.span(), format!("`{key}` is \"{}\"", short(text)), remedy());
+        rules.tier = Some(tier.ok_or_else(unknown)?);
         Ok(true)
     }
 
@@ -237,6 +260,7 @@ mod tests {
         assert_eq!((lend.other_cores, lend.apps), (Some(1.0), Some(vec!["blender".into()])));
         assert_eq!(lend.hours.unwrap().texts(), ["Mon-Fri 18:00-08:00"]);
         assert_eq!(Settings::parse("settings.toml", "").unwrap(), Settings::default());
+        assert_eq!(Settings::parse("a", "[sandbox]\ntier = \"full\"").unwrap().sandbox.tier, Some(Tier::Full));
         assert_eq!(Settings::parse("a", "lend.enabled = false").unwrap().lend.enabled, Some(false));
         assert_eq!(Settings::parse("a", "lend = { enabled = false }").unwrap().lend.enabled, Some(false));
     }
@@ -249,7 +273,7 @@ mod tests {
                 "settings.toml:2:1: `idle-minutes` is not a known key in `[lend]`; did you mean `idle_minutes`?",
             ),
             ("[lnd]\n", "settings.toml:1:2: `lnd` is not a known table or key; did you mean `lend`?"),
-            ("enabled = true", "settings.toml:1:1: `enabled` is not a known table or key; known here: lend"),
+            ("enabled = true", "settings.toml:1:1: `enabled` is not a known table or key; known here: lend, sandbox"),
             (
                 "[lend]\nzzz = 5",
                 "settings.toml:2:1: `zzz` is not a known key in `[lend]`; known here: enabled, idle_minutes,",
@@ -279,6 +303,13 @@ mod tests {
             ("[lend]\napps = [\"ä\", \" \"]", "settings.toml:2:14: `apps` holds an empty name; write at most 64"),
             ("lend = 1", "settings.toml:1:8: `lend` is a whole number, not a table"),
             ("[[lend]]", "`lend` is a list of tables, not a table"),
+            (
+                "[sandbox]\ntier = 2",
+                "settings.toml:2:8: `tier` is a whole number; write `tier = \"basic\"` or `tier = \"full\"`",
+            ),
+            ("[sandbox]\ntier = \"none\"", "settings.toml:2:8: `tier` is \"none\"; write `tier = \"basic\"` or"),
+            ("[sandbox]\nteir = \"full\"", "`teir` is not a known key in `[sandbox]`; did you mean `tier`?"),
+            ("sandbox = \"full\"", "`sandbox` is a text, not a table; write `[sandbox]` once"),
             ("[lend]\nenabled = tru", "settings.toml:2:11: this is not TOML ("),
             ("[lend]\nenabled = true\nenabled = true", "settings.toml:3:1: this is not TOML ("),
         ] {

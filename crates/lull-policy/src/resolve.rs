@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use lull_types::Tier;
 use toml_edit::{Array, Value};
 
 use crate::{
     Hours, MachineRules, Settings,
-    rules::{DISK_GIB_MAX, KEYS, LendRules, MEMORY_PERCENT_MAX},
+    rules::{DISK_GIB_MAX, KEYS, LendRules, MEMORY_PERCENT_MAX, SANDBOX_KEYS},
 };
 
 /// Who said a value.
@@ -43,9 +44,9 @@ pub struct Resolved<T> {
     pub overrode: Vec<(Source, String)>,
 }
 
-/// Every rule for lending as it counts on this machine. [`LendRules`] says what each is.
+/// Every rule for lending as it counts on this machine. [`LendRules`] and [`crate::SandboxRules`] say what each is.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "each is documented in LendRules, under the same name")]
+#[expect(missing_docs, reason = "each is documented in LendRules or SandboxRules, under the same name")]
 pub struct Effective {
     pub enabled: Resolved<bool>,
     pub idle_minutes: Resolved<u16>,
@@ -63,12 +64,15 @@ pub struct Effective {
     pub memory_percent: Resolved<u16>,
     pub disk_gib: Resolved<u32>,
     pub watts_per_thread: Resolved<f64>,
+    pub sandbox_tier: Resolved<Tier>,
 }
 
 /// One rule, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Its key in `[lend]`.
+    /// Its table, such as `lend`.
+    pub table: &'static str,
+    /// Its key in that table.
     pub key: &'static str,
     /// Its value as TOML; `None`: it is not set.
     pub value: Option<String>,
@@ -89,6 +93,8 @@ pub fn resolve(settings: Option<&Settings>, machine: Option<&MachineRules>) -> E
     let silent = LendRules::default();
     let own = settings.map_or(&silent, |settings| &settings.lend);
     let org = machine.map_or(&silent, |machine| &machine.lend);
+    let own_tier = settings.and_then(|settings| settings.sandbox.tier);
+    let org_tier = machine.and_then(|machine| machine.sandbox.tier);
     let agree = |own: Option<bool>, org: Option<bool>| settle(own, org, false, true, |a, b| *a && *b);
     let stop = |own: Option<bool>, org: Option<bool>| settle(own, org, true, false, |a, b| *a || *b);
     Effective {
@@ -108,6 +114,7 @@ pub fn resolve(settings: Option<&Settings>, machine: Option<&MachineRules>) -> E
         memory_percent: settle(own.memory_percent, org.memory_percent, 50, MEMORY_PERCENT_MAX, |a, b| *a.min(b)),
         disk_gib: settle(own.disk_gib, org.disk_gib, 50, DISK_GIB_MAX, |a, b| *a.min(b)),
         watts_per_thread: settle(own.watts_per_thread, org.watts_per_thread, 6.0, f64::INFINITY, |_, org| *org),
+        sandbox_tier: settle(own_tier, org_tier, Tier::Basic, Tier::Basic, |a, b| *a.max(b)),
     }
 }
 
@@ -151,7 +158,7 @@ fn union(a: &Vec<String>, b: &Vec<String>) -> Vec<String> {
 }
 
 impl Effective {
-    /// Every rule in the order of the file.
+    /// Every rule in the order of the file, table by table.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let [k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, k11, k12, k13, k14, k15] = KEYS;
@@ -172,21 +179,26 @@ impl Effective {
             row(k13, &self.memory_percent),
             row(k14, &self.disk_gib),
             row(k15, &self.watts_per_thread),
+            Row { table: "sandbox", ..row(SANDBOX_KEYS[0], &self.sandbox_tier) },
         ]
     }
 }
 
 fn row<T: AsToml>(key: &'static str, found: &Resolved<T>) -> Row {
     let Resolved { value, source, locked, overrode } = found;
-    Row { key, value: value.shown(), source: *source, locked: *locked, overrode: overrode.clone() }
+    Row { table: "lend", key, value: value.shown(), source: *source, locked: *locked, overrode: overrode.clone() }
 }
 
 /// As TOML, each line with whose word it is. It reads back as settings, unless two long lists of apps make one that is
 /// longer than a file may have.
 impl fmt::Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "[lend]")?;
-        for Row { key, value, source, locked, overrode } in self.rows() {
+        let mut table_before = "";
+        for Row { table, key, value, source, locked, overrode } in self.rows() {
+            if table != table_before {
+                writeln!(f, "{}[{table}]", if table_before.is_empty() { "" } else { "\n" })?;
+                table_before = table;
+            }
             match value {
                 Some(value) => write!(f, "{key} = {value}  # {source}")?,
                 None => write!(f, "# {key} is not set  # {source}")?,
@@ -230,6 +242,12 @@ impl AsToml for u32 {
 impl AsToml for f64 {
     fn shown(&self) -> Option<String> {
         Some(Value::from(*self).to_string())
+    }
+}
+
+impl AsToml for Tier {
+    fn shown(&self) -> Option<String> {
+        Some(Value::from(self.name()).to_string())
     }
 }
 

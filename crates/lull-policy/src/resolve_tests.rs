@@ -1,12 +1,23 @@
-use proptest::prelude::*;
+use proptest::{option, prelude::*};
 
 use super::*;
-use crate::{APPS_MAX, rules::tests::any_rules};
+use crate::{
+    APPS_MAX, SandboxRules,
+    rules::tests::{any_rules, any_sandbox},
+};
 
 fn both(own: &str, org: &str) -> Effective {
     let own = Settings::parse("settings.toml", &format!("[lend]\n{own}")).unwrap();
     let org = MachineRules::parse("policy.toml", &format!("[lend]\n{org}")).unwrap();
     resolve(Some(&own), Some(&org))
+}
+
+fn settings(lend: LendRules, sandbox: SandboxRules) -> Settings {
+    Settings { lend, sandbox }
+}
+
+fn machine(lend: LendRules, sandbox: SandboxRules) -> MachineRules {
+    MachineRules { lend, sandbox }
 }
 
 #[test]
@@ -17,7 +28,7 @@ fn nobody_having_spoken_nothing_is_lent() {
                     other_cores = 0.6  # default\ncalls = true  # default\nfilms = true  # default\n\
                     full_screen = true  # default\nremote = true  # default\napps = []  # default\n\
                     # threads is not set  # default\nmemory_percent = 50  # default\ndisk_gib = 50  # default\n\
-                    watts_per_thread = 6.0  # default\n";
+                    watts_per_thread = 6.0  # default\n\n[sandbox]\ntier = \"basic\"  # default\n";
     assert_eq!(effective.to_string(), expected);
     assert_eq!(resolve(Some(&Settings::default()), Some(&MachineRules::default())), effective);
 }
@@ -74,6 +85,19 @@ fn hours_meet_and_apps_add_up() {
 }
 
 #[test]
+fn the_stricter_tier_counts_whoever_asks_for_it() {
+    let tier = |own: &str, org: &str| both(&format!("[sandbox]\n{own}"), &format!("[sandbox]\n{org}")).sandbox_tier;
+    let found = |value, source, locked, overrode| Resolved { value, source, locked, overrode };
+    let said = |source, text: &str| vec![(source, text.to_owned())];
+    assert_eq!(tier("", ""), found(Tier::Basic, Source::Default, false, vec![]));
+    assert_eq!(tier("tier = \"full\"", ""), found(Tier::Full, Source::Settings, false, vec![]));
+    let org_is_stricter = found(Tier::Full, Source::Machine, true, said(Source::Settings, "\"basic\""));
+    assert_eq!(tier("tier = \"basic\"", "tier = \"full\""), org_is_stricter);
+    let person_is_stricter = found(Tier::Full, Source::Settings, false, said(Source::Machine, "\"basic\""));
+    assert_eq!(tier("tier = \"full\"", "tier = \"basic\""), person_is_stricter);
+}
+
+#[test]
 fn an_estimate_is_the_organisations_first() {
     let watts = both("watts_per_thread = 3", "watts_per_thread = 9").watts_per_thread;
     assert_eq!((watts.value, watts.source, watts.locked), (9.0, Source::Machine, true));
@@ -100,59 +124,85 @@ fn looser(strict: &Effective, loose: &Effective) -> Vec<&'static str> {
         ("threads", s.threads.value.unwrap_or(u16::MAX) > l.threads.value.unwrap_or(u16::MAX)),
         ("memory_percent", s.memory_percent.value > l.memory_percent.value),
         ("disk_gib", s.disk_gib.value > l.disk_gib.value),
+        ("tier", s.sandbox_tier.value < l.sandbox_tier.value),
     ];
     checks.into_iter().filter(|(_, looser)| *looser).map(|(key, _)| key).collect()
 }
 
 proptest! {
     #[test]
-    fn a_rule_of_the_organisation_never_loosens(own in any_rules(6), org in any_rules(6)) {
-        let (own, org) = (Settings { lend: own }, MachineRules { lend: org });
+    fn no_tier_comes_out_below_what_anybody_asks(
+        own in option::of((any_rules(1), any_sandbox())),
+        org in option::of((any_rules(1), any_sandbox())),
+    ) {
+        let asked = [&own, &org].into_iter().flatten().filter_map(|(_, sandbox)| sandbox.tier).max();
+        let (own, org) = (own.map(|(a, b)| settings(a, b)), org.map(|(a, b)| machine(a, b)));
+        let found = resolve(own.as_ref(), org.as_ref()).sandbox_tier;
+        prop_assert_eq!(found.value, asked.unwrap_or(Tier::Basic));
+        let org_asked = org.and_then(|org| org.sandbox.tier);
+        prop_assert_eq!(found.locked, org_asked == Some(Tier::Full), "only the organisation's own word is locked");
+    }
+
+    #[test]
+    fn a_rule_of_the_organisation_never_loosens(
+        own in any_rules(6), org in any_rules(6), own_tier in any_sandbox(), org_tier in any_sandbox(),
+    ) {
+        let (own, org) = (settings(own, own_tier), machine(org, org_tier));
         let with = resolve(Some(&own), Some(&org));
         prop_assert!(looser(&with, &resolve(Some(&own), None)).is_empty());
         // One rule more on top of other rules does not loosen either.
-        let without = MachineRules { lend: LendRules { apps: None, hours: None, threads: None, ..org.lend.clone() } };
+        let fewer = LendRules { apps: None, hours: None, threads: None, ..org.lend.clone() };
+        let without = machine(fewer, SandboxRules::default());
         prop_assert!(looser(&with, &resolve(Some(&own), Some(&without))).is_empty());
     }
 
     #[test]
-    fn a_person_cannot_loosen_the_organisations_word(own in any_rules(6), org in any_rules(6)) {
-        let org = MachineRules { lend: org };
-        let told = Settings { lend: org.lend.clone() };
-        let with = resolve(Some(&Settings { lend: own }), Some(&org));
+    fn a_person_cannot_loosen_the_organisations_word(
+        own in any_rules(6), org in any_rules(6), own_tier in any_sandbox(), org_tier in any_sandbox(),
+    ) {
+        let org = machine(org, org_tier);
+        let told = settings(org.lend.clone(), org.sandbox.clone());
+        let with = resolve(Some(&settings(own, own_tier)), Some(&org));
         // Where the organisation is silent, the person's own word is all there is.
-        let silent = |key: &&&str| org.lend.to_string().lines().any(|line| line.starts_with(&format!("{key} =")));
+        let silent = |key: &&&str| org.to_string().lines().any(|line| line.starts_with(&format!("{key} =")));
         let alone = resolve(Some(&told), None);
         let loosened = looser(&with, &alone);
         prop_assert!(loosened.iter().find(silent).is_none(), "{:?}", loosened);
     }
 
     #[test]
-    fn it_does_not_matter_who_said_which(a in any_rules(6), b in any_rules(6)) {
+    fn it_does_not_matter_who_said_which(
+        a in any_rules(6), b in any_rules(6), a_tier in any_sandbox(), b_tier in any_sandbox(),
+    ) {
         // Defaults belong to the person's side only, so each side says what the other leaves open.
-        let full = |lend: &LendRules| resolved_as_rules(&resolve(Some(&Settings { lend: lend.clone() }), None));
+        let full = |lend: &LendRules| resolved_as_rules(&resolve(Some(&settings(lend.clone(), SandboxRules::default())), None));
         let (a, b) = (full(&a), full(&b));
-        let one = resolve(Some(&Settings { lend: a.clone() }), Some(&MachineRules { lend: b.clone() }));
-        let other = resolve(Some(&Settings { lend: b }), Some(&MachineRules { lend: a }));
+        let one = resolve(Some(&settings(a.clone(), a_tier.clone())), Some(&machine(b.clone(), b_tier.clone())));
+        let other = resolve(Some(&settings(b, b_tier)), Some(&machine(a, a_tier)));
         prop_assert!(looser(&one, &other).is_empty() && looser(&other, &one).is_empty());
     }
 
     #[test]
-    fn what_counts_reads_back(own in any_rules(APPS_MAX / 2), org in any_rules(APPS_MAX / 2)) {
-        let found = resolve(Some(&Settings { lend: own }), Some(&MachineRules { lend: org }));
+    fn what_counts_reads_back(
+        own in any_rules(APPS_MAX / 2), org in any_rules(APPS_MAX / 2), own_tier in any_sandbox(), org_tier in any_sandbox(),
+    ) {
+        let found = resolve(Some(&settings(own, own_tier)), Some(&machine(org, org_tier)));
         let again = Settings::parse("a", &found.to_string()).unwrap();
+        prop_assert_eq!(again.sandbox.tier, Some(found.sandbox_tier.value));
         prop_assert_eq!(&again.lend, &resolved_as_rules(&found));
         prop_assert_eq!(resolved_as_rules(&resolve(Some(&again), None)), again.lend);
     }
 
     #[test]
-    fn what_is_locked_cannot_be_loosened(own in any_rules(6), org in any_rules(6)) {
-        let org = MachineRules { lend: org };
-        let found = resolve(Some(&Settings { lend: own }), Some(&org));
+    fn what_is_locked_cannot_be_loosened(
+        own in any_rules(6), org in any_rules(6), own_tier in any_sandbox(), org_tier in any_sandbox(),
+    ) {
+        let org = machine(org, org_tier);
+        let found = resolve(Some(&settings(own, own_tier)), Some(&org));
         // The loosest file a person could write.
         let wish = "enabled = true\nidle_minutes = 1\non_battery = true\nmetered = true\nhours = []\nmax_celsius = 0\n\
                     other_cores = 0\ncalls = false\nfilms = false\nfull_screen = false\nremote = false\napps = []\n\
-                    memory_percent = 90\ndisk_gib = 1000000";
+                    memory_percent = 90\ndisk_gib = 1000000\n[sandbox]\ntier = \"basic\"";
         let wish = Settings::parse("a", &format!("[lend]\n{wish}")).unwrap();
         let loose = resolve(Some(&wish), Some(&org));
         for (row, wished) in found.rows().iter().zip(loose.rows()).filter(|(row, _)| row.locked) {

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use lull_types::Tier;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use crate::{Hours, PolicyError, read};
@@ -30,6 +31,8 @@ pub const WATTS_PER_THREAD_MAX: f64 = 1_000.0;
 pub struct Settings {
     /// The table `[lend]`.
     pub lend: LendRules,
+    /// The table `[sandbox]`.
+    pub sandbox: SandboxRules,
 }
 
 /// What the organisation decided for this machine: a file that only the system's administrator can write.
@@ -37,6 +40,22 @@ pub struct Settings {
 pub struct MachineRules {
     /// The table `[lend]`.
     pub lend: LendRules,
+    /// The table `[sandbox]`.
+    pub sandbox: SandboxRules,
+}
+
+/// What any file of settings or rules holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Tables {
+    pub(crate) lend: LendRules,
+    pub(crate) sandbox: SandboxRules,
+}
+
+/// The table `[sandbox]` as one file has it; `None`: the file does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SandboxRules {
+    /// How well a worker must be confined at least; without that no job runs.
+    pub tier: Option<Tier>,
 }
 
 /// The table `[lend]` as one file has it; `None`: the file does not say.
@@ -84,7 +103,8 @@ impl Settings {
     /// # Errors
     /// [`PolicyError`]: the first thing in it that cannot be followed. Nothing of the file counts then.
     pub fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
-        Ok(Self { lend: read::lend(file, text)? })
+        let Tables { lend, sandbox } = read::tables(file, text)?;
+        Ok(Self { lend, sandbox })
     }
 }
 
@@ -94,7 +114,8 @@ impl MachineRules {
     /// # Errors
     /// [`PolicyError`]: the first thing in it that cannot be followed. Nothing of the file counts then.
     pub fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
-        Ok(Self { lend: read::lend(file, text)? })
+        let Tables { lend, sandbox } = read::tables(file, text)?;
+        Ok(Self { lend, sandbox })
     }
 }
 
@@ -124,6 +145,9 @@ impl LendRules {
     }
 }
 
+/// The keys of `[sandbox]`.
+pub(crate) const SANDBOX_KEYS: [&str; 1] = ["tier"];
+
 /// The keys of `[lend]`.
 pub(crate) const KEYS: [&str; 16] = [
     "enabled",
@@ -148,25 +172,34 @@ fn whole(number: impl Into<i64>) -> Value {
     Value::from(number.into())
 }
 
+/// Both tables as TOML that reads back to the same; a table that says nothing is left out, `[lend]` is not.
+fn show(lend: &LendRules, sandbox: &SandboxRules, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let table: Table = lend.values().map(|(key, value)| (key, Item::Value(value))).collect();
+    let mut document = DocumentMut::new();
+    document.insert("lend", Item::Table(table));
+    if let Some(tier) = sandbox.tier {
+        let tier = (SANDBOX_KEYS[0], Item::Value(Value::from(tier.name())));
+        document.insert("sandbox", Item::Table(Table::from_iter([tier])));
+    }
+    write!(f, "{document}")
+}
+
 /// As TOML that reads back to the same.
 impl fmt::Display for LendRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let table: Table = self.values().map(|(key, value)| (key, Item::Value(value))).collect();
-        let mut document = DocumentMut::new();
-        document.insert("lend", Item::Table(table));
-        document.fmt(f)
+        show(self, &SandboxRules::default(), f)
     }
 }
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lend.fmt(f)
+        show(&self.lend, &self.sandbox, f)
     }
 }
 
 impl fmt::Display for MachineRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lend.fmt(f)
+        show(&self.lend, &self.sandbox, f)
     }
 }
 
@@ -214,10 +247,14 @@ pub(crate) mod tests {
         })
     }
 
+    pub(crate) fn any_sandbox() -> impl Strategy<Value = SandboxRules> {
+        option::of(prop::sample::select(Tier::ALL.to_vec())).prop_map(|tier| SandboxRules { tier })
+    }
+
     proptest! {
         #[test]
-        fn what_is_shown_reads_back(lend in any_rules(APPS_MAX)) {
-            let settings = Settings { lend };
+        fn what_is_shown_reads_back(lend in any_rules(APPS_MAX), sandbox in any_sandbox()) {
+            let settings = Settings { lend, sandbox };
             prop_assert_eq!(Settings::parse("a", &settings.to_string()).unwrap(), settings);
         }
     }

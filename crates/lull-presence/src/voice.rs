@@ -72,3 +72,32 @@ impl Voice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pace_that_changed_while_nobody_waited_is_a_beat() {
+        let (pace, paces) = watch::channel(Pace::Calm);
+        let mut voice = Voice::new(Arc::new(Config::default()), Arc::new(drop), paces);
+        let began = Instant::now();
+        let at = async |voice: &mut Voice| {
+            voice.beat().await;
+            began.elapsed()
+        };
+        // A beat that is waited for, and given up for an event. The pace changes while that is dealt with.
+        assert!(timeout(Duration::from_secs(1), voice.beat()).await.is_err(), "a calm beat is far");
+        pace.send_replace(Pace::Alert);
+        let changed = Duration::from_secs(1);
+        assert_eq!(at(&mut voice).await, changed, "the change itself");
+        assert_eq!(at(&mut voice).await, changed + Pace::Alert.beat(), "and the new pace from then on");
+        // A wait that is given up puts nothing off.
+        assert!(timeout(Duration::from_millis(300), voice.beat()).await.is_err());
+        assert_eq!(at(&mut voice).await, changed + 2 * Pace::Alert.beat());
+        // A change while it is waited for.
+        let wait = async { tokio::join!(at(&mut voice), async { pace.send_replace(Pace::Calm) }).0 };
+        assert_eq!(wait.await, changed + 2 * Pace::Alert.beat());
+        assert_eq!(at(&mut voice).await, changed + 2 * Pace::Alert.beat() + Pace::Calm.beat());
+    }
+}

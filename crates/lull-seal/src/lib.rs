@@ -7,6 +7,8 @@
 //! exchange, with a counter as nonce.
 
 mod answer;
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod padding;
 mod question;

@@ -39,6 +39,8 @@ pub enum Code {
     WorkerMemory,
     /// The worker broke its protocol.
     WorkerProtocol,
+    /// A layer of the sandbox that must be there is missing, so that no job runs.
+    Unconfined,
     /// The model's files cannot be loaded.
     ModelBroken,
     /// The relay cannot be reached.
@@ -90,6 +92,7 @@ impl Code {
             Self::WorkerHung => "worker_hung",
             Self::WorkerMemory => "worker_memory",
             Self::WorkerProtocol => "worker_protocol",
+            Self::Unconfined => "unconfined",
             Self::ModelBroken => "model_broken",
             Self::RelayUnreachable => "relay_unreachable",
             Self::RelayDraining => "relay_draining",

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Fault, FinishReason, JobId, Label, LendingView, Message, ModelHash, NodeId, Pause, RanHere, Sampling, Token, Usage,
+    Fault, FinishReason, JobId, Label, Layers, LendingView, Message, ModelHash, NodeId, Pause, RanHere, Sampling,
+    Shortfall, Tier, Token, Usage,
 };
 
 /// What can be asked of a running node. A chat is asked with [`ChatRequest`], which has a channel of its own.
@@ -194,10 +195,51 @@ pub enum LinkView {
 /// What stands between a worker and this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxView {
-    /// 0: none.
-    pub tier: u8,
-    /// In words.
+    /// The best tier that the layers make; `None`: they make none, or it is not known which there are.
+    pub tier: Option<Tier>,
+    /// What the rules ask for at least; below it no job runs.
+    pub required: Tier,
+    /// The layers that a worker has here.
+    pub layers: Layers,
+    /// Those that it has not, with what to change on this machine.
+    pub shortfalls: Vec<Shortfall>,
+    /// All of it in one sentence.
     pub summary: String,
+}
+
+/// What a worker's program says of the sandbox that it can put up on this machine, as its `--sandbox-report` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxReport {
+    /// The layers that are up when it has loaded a model.
+    pub layers: Layers,
+    /// Those that could not be put up.
+    pub shortfalls: Vec<Shortfall>,
+}
+
+/// How something on this machine stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// It works, and something about it could be better or is not known.
+    Attention,
+    /// Something does not work because of it.
+    Broken,
+}
+
+/// One thing that was looked at on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was looked at, in one word that stays the same.
+    pub check: String,
+    /// How it stands.
+    pub health: Health,
+    /// What was found, in words.
+    pub found: String,
+    /// What to do about it, in words.
+    pub remedy: Option<String>,
 }
 
 /// A worker process.
@@ -207,6 +249,8 @@ pub struct WorkerView {
     pub model: String,
     /// What it does.
     pub state: WorkerState,
+    /// Its process, while there is one.
+    pub pid: Option<u32>,
     /// How often it had to be started again.
     pub restarts: u32,
     /// Why it had to be, the last time.

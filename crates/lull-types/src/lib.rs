@@ -8,14 +8,16 @@ mod ids;
 mod label;
 mod lending;
 mod presence;
+mod sandbox;
 
 pub use code::{Code, Fault};
 pub use door::{
-    Answered, ChatEvent, ChatRequest, Event, JobTimings, LinkView, ModelPlace, ModelView, Request, Response,
-    SandboxView, StatusView, WorkerState, WorkerView,
+    Answered, ChatEvent, ChatRequest, Event, Finding, Health, JobTimings, LinkView, ModelPlace, ModelView, Request,
+    Response, SandboxReport, SandboxView, StatusView, WorkerState, WorkerView,
 };
 pub use generate::{FinishReason, Message, Role, Sampling, Token, TokenLogprob, Usage};
 pub use ids::{Epoch, JobId, ModelHash, NodeId, ParseIdError, Pseudonym};
 pub use label::{Label, LabelError};
 pub use lending::{LendingView, Pause, RanHere, Reason, Until};
 pub use presence::{Observation, Reading, Signal, Source};
+pub use sandbox::{Layer, Layers, Shortfall, Tier};

@@ -3,6 +3,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use zeroize::Zeroizing;
 
 /// Why bytes are not a frame, or a value does not fit one.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +105,7 @@ pub async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R, limit: usize) -> R
     Ok(Some(body))
 }
 
-/// Reads one frame as a value; `None` at a clean end between frames.
+/// Reads one frame as a value; `None` at a clean end between frames. Its bytes do not stay in freed memory.
 ///
 /// # Errors
 /// Any [`FrameError`].
@@ -112,10 +113,10 @@ pub async fn read<T: DeserializeOwned, R: AsyncRead + Unpin>(
     reader: &mut R,
     limit: usize,
 ) -> Result<Option<T>, FrameError> {
-    read_bytes(reader, limit).await?.map(|body| decode(&body)).transpose()
+    read_bytes(reader, limit).await?.map(|body| decode(&Zeroizing::new(body))).transpose()
 }
 
-/// Writes one value as a frame and flushes it.
+/// Writes one value as a frame and flushes it. Its bytes do not stay in freed memory.
 ///
 /// # Errors
 /// [`FrameError::TooLong`] or [`FrameError::Io`].
@@ -124,7 +125,7 @@ pub async fn write<T: Serialize, W: AsyncWrite + Unpin>(
     value: &T,
     limit: usize,
 ) -> Result<(), FrameError> {
-    writer.write_all(&encode(value, limit)?).await?;
+    writer.write_all(&Zeroizing::new(encode(value, limit)?)).await?;
     writer.flush().await?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod engine;
 mod load;
 mod vocabulary;
+mod walls;
 
 use std::io;
 
@@ -11,5 +12,6 @@ use lull_engine::{cpu, guard, serve::serve};
 
 fn main() -> io::Result<()> {
     let pipe = guard::begin()?;
-    serve(pipe.reader, pipe.writer, cpu::build(), load::load)
+    let walls = walls::around(&pipe);
+    serve(pipe.reader, pipe.writer, cpu::build(), walls, load::load)
 }

@@ -34,7 +34,7 @@ pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);
 pub(crate) const WHEN_ASKED: Duration = Duration::from_secs(1);
 
 /// How soon the reason must be shown: a second after the work must have stopped, and what this test waits itself.
-const TOLD_MAX: Duration = Duration::from_millis(2_500);
+pub(crate) const TOLD_MAX: Duration = Duration::from_millis(2_500);
 
 /// What all threads of a worker may be on a processor for after that, in nanoseconds: each enters the frozen state once,
 /// for microseconds in the kernel, and beside busier programs its turn may come late. None of its own work is done then.
@@ -63,9 +63,15 @@ pub(crate) struct Desk {
 impl Desk {
     /// A desk with an X server, whose person agreed to lend with these further settings.
     pub(crate) fn new(settings: &str) -> Self {
+        Self::at(settings, &[])
+    }
+
+    /// The same, where the lender's node finds this in its environment, too.
+    pub(crate) fn at(settings: &str, environment: &[(&'static str, String)]) -> Self {
         let screen = Screen::start();
-        let display = [("DISPLAY", screen.display().to_owned())];
-        let mut desk = Self::with(settings, &display, Bus::start());
+        let mut environment = environment.to_vec();
+        environment.push(("DISPLAY", screen.display().to_owned()));
+        let mut desk = Self::with(settings, &environment, Bus::start());
         desk.screen = Some(screen);
         desk
     }
@@ -200,14 +206,7 @@ impl Desk {
         let work = self.busy_worker();
         let at = Instant::now();
         onset();
-        std::thread::sleep((at + within).saturating_duration_since(Instant::now()));
-        let (late, before) = (at.elapsed(), work.cpu_ns());
-        std::thread::sleep(Duration::from_millis(400));
-        let more = work.cpu_ns().saturating_sub(before);
-        assert!(
-            more < ENTRY_MAX_NS,
-            "{signals:?}: the worker computed for {more} ns more than {late:?} after the onset"
-        );
+        let late = work.stands_still(&format!("{signals:?}"), at, within);
         let shown = self.until("the reason", |shown| signals.iter().any(|signal| is_about(shown, *signal)));
         let told = at.elapsed();
         assert!(told < TOLD_MAX, "{signals:?}: the reason came after {told:?}");
@@ -254,6 +253,16 @@ impl Work {
         let ran = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("schedstat")).ok();
         let first = |text: String| text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
         threads.flatten().filter_map(ran).filter_map(first).sum()
+    }
+
+    /// It computes no more when this time has passed since the onset; when that was looked at.
+    pub(crate) fn stands_still(self, what: &str, onset: Instant, within: Duration) -> Duration {
+        std::thread::sleep((onset + within).saturating_duration_since(Instant::now()));
+        let (late, before) = (onset.elapsed(), self.cpu_ns());
+        std::thread::sleep(Duration::from_millis(400));
+        let more = self.cpu_ns().saturating_sub(before);
+        assert!(more < ENTRY_MAX_NS, "{what}: the worker computed for {more} ns more than {late:?} after the onset");
+        late
     }
 
     /// Waits until the process is no more.

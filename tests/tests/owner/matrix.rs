@@ -93,8 +93,8 @@ fn a_machine_in_whatever_state() {
     outside_hours(&desk);
 }
 
-/// Hours end at the turn of a minute, which no test waits for: the organisation changes them instead. The file is looked
-/// at every two seconds, so this one has no bound but the guard.
+/// The organisation changes the hours. The file is looked at every two seconds, so this one has no bound but the guard; for
+/// hours that end by themselves see [`crate::clock`].
 fn outside_hours(desk: &Desk) {
     desk.until_it_lends();
     let work = desk.busy_worker();

@@ -2,7 +2,11 @@
 
 use std::{fs::File, io, sync::Arc};
 
-use lull_engine::{cpu, guard, scripted::Scripted, serve::serve};
+use lull_engine::{
+    cpu, guard,
+    scripted::{Pretended, Scripted},
+    serve::serve,
+};
 
 /// The pipe's writing end, shared between the main loop and the engine's misplaced bytes.
 #[derive(Clone)]
@@ -27,5 +31,5 @@ fn main() -> io::Result<()> {
         script.mishap(lull_engine::scripted::When::Start, &mut writer).map_err(io::Error::other)?;
     }
     let for_engine = writer.clone();
-    serve(pipe.reader, writer, cpu::build(), move |load| Scripted::load(load, for_engine))
+    serve(pipe.reader, writer, cpu::build(), Pretended::put_up, move |load| Scripted::load(load, for_engine))
 }

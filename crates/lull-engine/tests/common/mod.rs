@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use lull_engine::{GenerateRequest, Generation, Limits, Step, Worker, WorkerSpec};
-use lull_types::{Fault, FinishReason, Message, Role, Sampling, Token, Usage};
+use lull_types::{Fault, FinishReason, Message, Role, Sampling, Tier, Token, Usage};
 
 /// The scripted worker of this very build.
 pub(crate) fn scripted_program() -> PathBuf {
@@ -33,6 +33,7 @@ pub(crate) fn spec(program: PathBuf, model: &Path, scratch: &Path) -> WorkerSpec
         memory_max: None,
         scratch: scratch.to_owned(),
         limits: Limits::default(),
+        demand: Tier::Basic.into(),
         leash: None,
     }
 }

@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{brake::Brake, clocks, herd::Herd, sensors::Sensors, wishes::Wishes};
-use crate::{agreed::Paused, fault::stopping, lender::LenderView, stance::Stance};
+use crate::{agreed::Paused, confinement::Sandbox, fault::stopping, lender::LenderView, stance::Stance};
 
 /// Commands that may wait.
 pub(crate) const INBOX_MAX: usize = 16;
@@ -46,8 +46,8 @@ pub(crate) struct Setup {
     pub(crate) wishes: Wishes,
     pub(crate) sensors: Sensors,
     pub(crate) herd: Arc<Herd>,
-    /// Why no worker can run here, if so.
-    pub(crate) worker: Result<(), String>,
+    /// Whether workers can run here; it is told what the rules ask for.
+    pub(crate) sandbox: Sandbox,
     pub(crate) stop: CancellationToken,
 }
 
@@ -86,6 +86,8 @@ impl Task {
     }
 
     async fn run(mut self) {
+        // Before the first look at it, so that no change is missed.
+        let mut confinement = self.setup.sandbox.subscribe();
         let ticket = self.setup.herd.freezer().ticket();
         self.begin(ticket);
         let stop = self.setup.stop.clone();
@@ -103,14 +105,13 @@ impl Task {
                     self.step(Input::Jobs(running), ticket);
                 }
                 () = self.setup.wishes.changed() => self.rules(ticket),
+                Ok(()) = confinement.changed() => self.worker(ticket),
                 () = at(deadline) => self.step(Input::Tick, ticket),
             }
         }
     }
 
     fn begin(&mut self, ticket: Ticket) {
-        let worker = self.setup.worker.clone();
-        self.step(Input::Worker(worker), ticket);
         self.rules(ticket);
         if let Some(pause) = self.setup.wishes.pause() {
             self.step(Input::Pause { until_unix_ms: pause.until_unix_ms(), finish: false }, ticket);
@@ -121,6 +122,9 @@ impl Task {
 
     /// The rules are new, or could not be read.
     fn rules(&mut self, ticket: Ticket) {
+        self.setup.sandbox.require(self.setup.wishes.effective().sandbox_tier.value);
+        // Before anything else that is new: stricter rules end what they do not allow.
+        self.worker(ticket);
         let rules = self.setup.wishes.rules();
         self.heed = rules.heed;
         let others = self.setup.sensors.follow(self.setup.wishes.effective(), rules.heed);
@@ -133,6 +137,12 @@ impl Task {
             self.setup.sensors.set_pace(self.machine.pace());
         }
         self.step(Input::Rules(rules), ticket);
+    }
+
+    /// Whether a worker can run here, as far as it is known now.
+    fn worker(&mut self, ticket: Ticket) {
+        let verdict = self.setup.sandbox.now().verdict();
+        self.step(Input::Worker(verdict), ticket);
     }
 
     fn observed(&mut self, observation: Observation, ticket: Ticket) {

@@ -40,7 +40,7 @@ async fn a_token_makes_a_member_once() {
     let off = |status: &StatusView| matches!(status.lending, LendingView::Off { .. });
     let status = until(&node, |status| here(status) && off(status)).await;
     assert_eq!((status.node, status.name.as_str()), (anew.node, "desk 8"));
-    assert!(status.sandbox.tier == 0 && status.sandbox.summary.contains("no sandbox yet"), "{:?}", status.sandbox);
+    assert_eq!(status.sandbox.required, lull_types::Tier::Basic, "{:?}", status.sandbox);
     assert_eq!(Node::start(home.path(), asking()).await.unwrap_err().code, Code::Busy);
     assert_eq!(enroll(home.path(), &token, None, true).await.unwrap_err().code, Code::Busy);
     node.shutdown().await;

@@ -3,6 +3,7 @@
 
 mod asking;
 mod claims;
+mod confined;
 mod door;
 mod evil;
 mod joining;

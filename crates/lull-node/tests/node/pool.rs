@@ -15,19 +15,19 @@ use tempfile::TempDir;
 
 use crate::support::{MODEL, PATIENCE, add_model, asking, fault, lending, next, question, status, text, until, whole};
 
-struct Org {
+pub(crate) struct Org {
     dir: TempDir,
     address: SocketAddr,
 }
 
-struct Member {
-    node: Arc<Node>,
+pub(crate) struct Member {
+    pub(crate) node: Arc<Node>,
     enrolled: Enrolled,
     _home: TempDir,
 }
 
 impl Org {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         // Below the ports that systems hand out, so that nothing takes it between two starts of the relay.
         let mut ports = (12_000..15_000_u16).cycle().skip(std::process::id() as usize % 3_000).take(3_000);
@@ -37,25 +37,29 @@ impl Org {
         Self { dir, address }
     }
 
-    async fn relay(&self) -> Relay {
+    pub(crate) async fn relay(&self) -> Relay {
         Relay::start(self.dir.path(), RelayOptions { listen: self.address, admin: None }).await.unwrap()
     }
 
-    async fn member(&self, name: &str, script: Option<&Script>) -> Member {
+    pub(crate) async fn member(&self, name: &str, script: Option<&Script>) -> Member {
+        let options = script.map_or_else(asking, |_| NodeOptions { slots: Some(1), ..lending() });
+        self.member_with(name, script, options).await
+    }
+
+    pub(crate) async fn member_with(&self, name: &str, script: Option<&Script>, options: NodeOptions) -> Member {
         let home = tempfile::tempdir().unwrap();
         let token = admin::token_create(self.dir.path(), &[], 1, 3600).unwrap();
         let enrolled = enroll(home.path(), &token, Some(name.into()), false).await.unwrap();
-        let options = script.map_or_else(asking, |script| {
+        if let Some(script) = script {
             add_model(home.path(), MODEL, script);
-            NodeOptions { slots: Some(1), ..lending() }
-        });
+        }
         let node = Node::start(home.path(), options).await.unwrap();
         until(&node, |status| matches!(status.relay, LinkView::Up { .. })).await;
         Member { node, enrolled, _home: home }
     }
 }
 
-async fn model(node: &Arc<Node>, mut wish: impl FnMut(&ModelView) -> bool) {
+pub(crate) async fn model(node: &Arc<Node>, mut wish: impl FnMut(&ModelView) -> bool) {
     let mut events = node.events();
     let waiting = async {
         loop {
@@ -73,7 +77,7 @@ async fn ask(node: &Arc<Node>, text_of_it: &str) -> String {
     text(&whole(node.chat(question(text_of_it, 60)).await.unwrap()).await)
 }
 
-fn endless() -> Script {
+pub(crate) fn endless() -> Script {
     Script { length: 1_000_000, pace_us: 1_000, context: 1_000_000, ..Script::default() }
 }
 

@@ -1,6 +1,10 @@
 //! The wall clock against the clock that never stops: whether the time was set, or the machine slept.
 
-use std::{convert::Infallible, os::fd::OwnedFd, time::Duration};
+use std::{
+    convert::Infallible,
+    os::fd::OwnedFd,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use lull_types::{Reading, Source};
 use rustix::{
@@ -46,8 +50,18 @@ impl Clocks for Kernel {
             let time: Timespec = clock_gettime(id);
             i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
         };
-        Times { wall: read(ClockId::Realtime), since_start: read(ClockId::Boottime), awake: read(ClockId::Monotonic) }
+        // From the standard library, where the lending machine's hours come from as well: where its time is another than
+        // the kernel's (a test that sets the clock of one process), both have the same.
+        let wall = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => nanoseconds(since),
+            Err(before) => -nanoseconds(before.duration()),
+        };
+        Times { wall, since_start: read(ClockId::Boottime), awake: read(ClockId::Monotonic) }
     }
+}
+
+fn nanoseconds(time: Duration) -> i128 {
+    i128::try_from(time.as_nanos()).unwrap_or(i128::MAX)
 }
 
 /// How the clocks stood to each other when last looked at.

@@ -2,8 +2,10 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, BorrowedFd},
+    os::fd::{AsRawFd as _, BorrowedFd, RawFd},
 };
+
+use rustix::thread::UnshareFlags;
 
 /// The kernel's `struct sched_attr` as it was first defined, which every kernel takes.
 #[repr(C)]
@@ -64,6 +66,33 @@ pub(super) fn release_memory(process: BorrowedFd<'_>) -> io::Result<()> {
     check(result)
 }
 
+/// Puts the calling thread into new namespaces. Never gives it a table of open files of its own.
+#[expect(unsafe_code, reason = "unshare(2) can break what safe code believes about open files; these flags do not")]
+pub(super) fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {
+    // SAFETY: what is shared about open files stays shared.
+    unsafe { rustix::thread::unshare_unsafe(flags.difference(UnshareFlags::FILES)) }
+}
+
 fn check(result: libc::c_long) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Closes every file of this process whose number is not among these.
+#[expect(unsafe_code, reason = "close_range(2) has no safe binding: it closes what somebody may still hold")]
+pub(super) fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
+    let mut kept: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    let mut first = 0;
+    for kept in kept.into_iter().map(Some).chain([None]) {
+        // Nothing lies between two that follow each other.
+        let last = kept.map_or(Some(u32::MAX), |kept| kept.checked_sub(1));
+        if let Some(last) = last.filter(|last| *last >= first) {
+            // SAFETY: the call takes three numbers. Whoever calls this owns the process and gives up every file that
+            // it does not name; a use of one of them fails then, and no other file is opened meanwhile.
+            check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) })?;
+        }
+        first = kept.map_or(u32::MAX, |kept| kept + 1);
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod cgroup;
+pub(crate) mod confine;
 mod process;
 
 use std::{

@@ -14,15 +14,44 @@ use std::{
 use lull_engine::scripted::Script;
 use lull_models::Store;
 use lull_node::{Chat, Node, NodeApi, NodeOptions};
-use lull_types::{ChatEvent, ChatRequest, Label, Message, Request, Response, Role, Sampling, StatusView};
+use lull_types::{
+    ChatEvent, ChatRequest, Label, Layer, Layers, Message, Request, Response, Role, Sampling, SandboxReport, Shortfall,
+    StatusView,
+};
 
 /// The longest that a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The scripted model's name.
 pub(crate) const MODEL: &str = "parrot";
 
-/// The scripted worker's program, built on first use.
+/// The scripted worker's program, which says that it has every layer.
 pub(crate) fn worker() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| worker_without(worker_program().parent().unwrap(), &[])).clone()
+}
+
+/// The scripted worker's program, which reports that it lacks these layers; put into `folder`.
+pub(crate) fn worker_without(folder: &Path, missing: &[Layer]) -> PathBuf {
+    let layers: Layers = Layer::ALL.into_iter().filter(|layer| !missing.contains(layer)).collect();
+    let shortfall = |layer: &Layer| Shortfall { layer: *layer, why: "its report says so".into() };
+    let report = SandboxReport { layers, shortfalls: missing.iter().map(shortfall).collect() };
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" != --sandbox-report ] || {{ echo '{}'; exit; }}\nexec '{}'\n",
+        serde_json::to_string(&report).unwrap(),
+        worker_program().display()
+    );
+    let program = folder.join("lull-worker-reporting");
+    // Other test processes may be starting it at this moment.
+    let fresh = folder.join(format!("lull-worker-reporting-{}", std::process::id()));
+    std::fs::write(&fresh, script).unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::rename(&fresh, &program).unwrap();
+    program
+}
+
+/// The scripted worker's program itself, built on first use.
+fn worker_program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         // .../target/PROFILE/deps/TEST

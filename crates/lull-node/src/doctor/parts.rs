@@ -1,0 +1,176 @@
+//! Lull's own parts: rules, enrolment, node, relay, worker, sandbox, models.
+
+use std::path::{Path, PathBuf};
+
+use lull_engine::cpu;
+use lull_models::Store;
+use lull_policy::Effective;
+use lull_sandbox::{Freezer, Method};
+use lull_types::{Code, Fault, Finding, Layer, LinkView, NodeId, SandboxView, StatusView, Tier};
+
+use super::{attention, broken, good};
+
+pub(super) fn rules(rules: &Result<Effective, Fault>) -> Finding {
+    match rules {
+        Ok(_) => good("rules", "settings and organisation's rules can be followed"),
+        Err(fault) => broken("rules", &fault.message, "mend that file; nothing is lent before"),
+    }
+}
+
+pub(super) fn enrolled(identity: &Result<(String, String, NodeId), Fault>) -> Finding {
+    match identity {
+        Ok((org, name, node)) => good("enrolled", format!("{name} ({}) belongs to {org}", node.short())),
+        Err(fault) => broken("enrolled", &fault.message, "join with `lull node enroll TOKEN`"),
+    }
+}
+
+pub(super) fn node(status: &Result<StatusView, Fault>) -> Finding {
+    match status {
+        Ok(status) => good("node", format!("it runs, version {}; {}", status.version, status.lending.words())),
+        Err(fault) if fault.code == Code::NotRunning => attention(
+            "node",
+            "it does not run, so neither asking nor lending works now",
+            "start it with `lull node run`",
+        ),
+        Err(fault) => broken("node", &fault.message, "stop it and start it again with `lull node run`"),
+    }
+}
+
+pub(super) fn relay(link: &LinkView) -> Finding {
+    match link {
+        LinkView::Up { relay, .. } => good("relay", format!("connected to {relay}")),
+        LinkView::Down { relay, reason } => broken(
+            "relay",
+            format!("not connected to {relay}: {}", reason.message),
+            "see whether UDP to that address is let through, and whether `lull relay run` runs there",
+        ),
+    }
+}
+
+pub(super) fn worker(program: &Result<PathBuf, String>) -> Finding {
+    let program = match program {
+        Ok(program) => program,
+        Err(why) => {
+            return broken(
+                "worker",
+                why,
+                "put the workers' programs beside `lull`, or name their folder in LULL_WORKER_DIR",
+            );
+        }
+    };
+    let name = program.file_stem().unwrap_or_default();
+    let shown = program.display();
+    if name == cpu::V3 {
+        good("worker", format!("{shown}, built for x86-64-v3"))
+    } else if cpu::has_v3() && name == cpu::BASELINE {
+        let remedy = format!("put {} beside it: it is faster on this processor", cpu::V3);
+        attention("worker", format!("{shown}, built for any {} processor", std::env::consts::ARCH), remedy)
+    } else {
+        good("worker", format!("{shown}, built for {}", std::env::consts::ARCH))
+    }
+}
+
+/// The tier on one line, and each missing layer on one of its own.
+pub(super) fn sandbox(view: &SandboxView) -> Vec<Finding> {
+    let SandboxView { tier, required, layers, shortfalls, summary } = view;
+    if layers.is_empty() {
+        return vec![broken("sandbox", summary, "no job runs before this is known; docs/sandbox.md says more")];
+    }
+    let count = format!("{} of {} layers", layers.len(), Layer::ALL.len());
+    let first = match tier {
+        Some(tier) if tier < required => broken(
+            "sandbox",
+            format!("{tier}: {count}; the rules ask for {required}, so no job runs here"),
+            "put up what is missing (below), or ask for less in `[sandbox] tier`",
+        ),
+        Some(Tier::Full) => good("sandbox", format!("full: {count}")),
+        Some(tier) => attention("sandbox", format!("{tier}: {count}"), "put up what is missing (below) for tier full"),
+        None => broken(
+            "sandbox",
+            format!("none: {count}; the rules ask for {required}, so no job runs here"),
+            "put up what is missing (below)",
+        ),
+    };
+    let missing = shortfalls.iter().map(|shortfall| {
+        let found = format!("{} is missing", shortfall.layer);
+        match required.layers().contains(&shortfall.layer) {
+            true => broken("layer", found, &shortfall.why),
+            false => attention("layer", found, &shortfall.why),
+        }
+    });
+    std::iter::once(first).chain(missing).collect()
+}
+
+/// How workers are stopped when their machine's owner comes back.
+pub(super) fn giving_back() -> Finding {
+    match Freezer::new().method() {
+        Method::Cgroup { folder } => good("freeze", format!("by a control group ({})", folder.display())),
+        Method::Signals { why } => good("freeze", format!("by signals ({why}), which is as safe and a little slower")),
+        Method::End => good("freeze", "this system cannot freeze a process, so workers are ended instead"),
+    }
+}
+
+pub(super) fn models(home: &Path) -> Vec<Finding> {
+    // Opening the store would make it.
+    if !home.join("models").is_dir() {
+        return vec![good("models", "none yet; a node that lends puts lull-demo there itself")];
+    }
+    let listed = match Store::open(home).and_then(|store| store.list()) {
+        Ok(listed) => listed,
+        Err(fault) => return vec![broken("models", fault.message, "mend the folder `models` in LULL_HOME")],
+    };
+    let whole = listed.iter().filter(|listed| listed.model.is_ok()).count();
+    let faults = listed.iter().filter_map(|listed| Some((&listed.name, listed.model.as_ref().err()?)));
+    let faults = faults.map(|(name, fault)| {
+        broken("model", format!("{name}: {}", fault.message), format!("lull models remove {name}, and add it again"))
+    });
+    std::iter::once(good("models", format!("{whole} of {} can be used", listed.len()))).chain(faults).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use lull_types::{Health, Layers, Shortfall};
+
+    use super::*;
+
+    fn view(required: Tier, missing: &[Layer]) -> SandboxView {
+        let layers: Layers = Layer::ALL.into_iter().filter(|layer| !missing.contains(layer)).collect();
+        let shortfall = |layer: &Layer| Shortfall { layer: *layer, why: "change this".into() };
+        let shortfalls = missing.iter().map(shortfall).collect();
+        SandboxView { tier: Tier::of(&layers), required, layers, shortfalls, summary: "not known: why".into() }
+    }
+
+    fn healths(required: Tier, missing: &[Layer]) -> Vec<Health> {
+        sandbox(&view(required, missing)).iter().map(|finding| finding.health).collect()
+    }
+
+    #[test]
+    fn a_missing_layer_is_as_bad_as_the_rules_make_it() {
+        use Health::{Attention, Broken, Good};
+        assert_eq!(healths(Tier::Basic, &[]), [Good]);
+        assert_eq!(healths(Tier::Full, &[Layer::Ports]), [Good, Attention]);
+        assert_eq!(healths(Tier::Basic, &[Layer::OwnRoot]), [Attention, Attention]);
+        assert_eq!(healths(Tier::Full, &[Layer::OwnRoot]), [Broken, Broken]);
+        assert_eq!(healths(Tier::Basic, &[Layer::Files]), [Broken, Broken]);
+        assert_eq!(healths(Tier::Basic, &Layer::ALL), [Broken]);
+        assert_eq!(sandbox(&view(Tier::Basic, &[Layer::Files]))[1].remedy.as_deref(), Some("change this"));
+    }
+
+    #[test]
+    fn a_model_that_is_not_whole_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(models(home.path())[0].health, Health::Good, "nothing there is nothing wrong");
+        assert!(!home.path().join("models").exists(), "looking changes nothing");
+        let folder = tempfile::tempdir().unwrap();
+        lull_engine::scripted::Script::default().write(folder.path()).unwrap();
+        let stored = Store::open(home.path()).unwrap().add_scripted(folder.path(), "parrot").unwrap();
+        assert_eq!(models(home.path()).len(), 1);
+        for file in std::fs::read_dir(&stored.folder).unwrap() {
+            let path = std::fs::canonicalize(file.unwrap().path()).unwrap();
+            let _ = std::fs::remove_file(path);
+        }
+        let found = models(home.path());
+        assert_eq!((found[1].health, found[1].check.as_str()), (Health::Broken, "model"), "{found:?}");
+        assert!(found[1].found.starts_with("parrot: "), "{found:?}");
+    }
+}

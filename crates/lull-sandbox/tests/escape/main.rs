@@ -1,0 +1,111 @@
+//! A worker that has been taken over tries to get out, as an ordinary user: nothing may succeed, and each attempt's
+//! control, the same without walls, must.
+//!
+//! `LULL_ESCAPE_PROGRAM` names another program than the small one of this crate: the worker that is shipped.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod stage;
+
+use std::collections::BTreeMap;
+
+use lull_sandbox::{
+    Layer, Layers,
+    escape::{self, Control, Outcome},
+};
+use stage::Set;
+
+/// The least attempts that are stopped inside and succeed outside.
+const ESCAPES_MIN: usize = 40;
+/// The least system calls that are stopped inside and reach the kernel outside.
+const CALLS_MIN: usize = 60;
+/// What only a user namespace bounds: the threads of one worker.
+const NEEDS_OWN_USER: &str = "bomb_with_threads";
+
+/// Where namespaces are not to be had.
+fn basic() -> Layers {
+    Layers::from([Layer::OwnRoot, Layer::OwnNetwork, Layer::OwnIpc])
+}
+
+/// Every way in which a worker is confined at some time.
+fn every_way() -> [(&'static str, Layers); 4] {
+    [("--running", Layers::new()), ("--loading", Layers::new()), ("--running", basic()), ("--loading", basic())]
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn success(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::Succeeded(what) => Some(what),
+        Outcome::Stopped(_) => None,
+    }
+}
+
+/// Checks what the controls gave; gives those that count.
+fn counted<'a>(what: impl IntoIterator<Item = (&'a str, Control)>, given: &BTreeMap<String, Outcome>) -> Vec<&'a str> {
+    let (mut counted, mut wrong) = (Vec::new(), Vec::new());
+    for (name, control) in what {
+        let outcome = &given[name];
+        let succeeded = success(outcome).is_some();
+        match control {
+            Control::Succeeds if !succeeded => wrong.push(format!("{name} does not work without walls: {outcome:?}")),
+            Control::Never if succeeded && !is_root() => wrong.push(format!("{name} is for anybody: {outcome:?}")),
+            Control::Depends if !succeeded => println!("not counted here: {name}: {outcome:?}"),
+            _ => {}
+        }
+        if succeeded && control != Control::Never {
+            counted.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    counted
+}
+
+#[test]
+fn no_way_out_is_open() {
+    let set = Set::new();
+    let attempts = escape::attempts();
+    let controls = attempts.iter().map(|attempt| {
+        let told = set.run("--unconfined", &Layers::new(), attempt.name);
+        (attempt.name.to_owned(), told[attempt.name].clone())
+    });
+    let controls: BTreeMap<_, _> = controls.collect();
+    let counted = counted(attempts.iter().map(|attempt| (attempt.name, attempt.control)), &controls);
+    let mut out = Vec::new();
+    for (how, skip) in every_way() {
+        for attempt in &attempts {
+            let is_bounded = skip.is_empty() && !is_root();
+            if attempt.name == NEEDS_OWN_USER && !is_bounded {
+                println!("not tried: {NEEDS_OWN_USER}, {how} without {skip:?}, as root {}", is_root());
+                continue;
+            }
+            let told = set.run(how, &skip, attempt.name);
+            if let Some(what) = success(&told[attempt.name]) {
+                out.push(format!("{} {how} without {skip:?}: {what}", attempt.name));
+            }
+        }
+    }
+    println!("{} attempts, {} of them possible without walls, {} got out", attempts.len(), counted.len(), out.len());
+    assert!(out.is_empty(), "{out:#?}");
+    assert!(counted.len() >= ESCAPES_MIN, "{}", counted.len());
+}
+
+#[test]
+fn no_system_call_off_the_list_reaches_the_kernel() {
+    let set = Set::new();
+    let calls = escape::system_calls();
+    let controls = set.run("--unconfined", &Layers::new(), escape::SYSTEM_CALLS);
+    let counted = counted(calls.iter().copied(), &controls);
+    let mut out = Vec::new();
+    for (how, skip) in every_way() {
+        let told = set.run(how, &skip, escape::SYSTEM_CALLS);
+        assert_eq!(told.len(), calls.len());
+        let through = told.iter().filter_map(|(name, outcome)| Some((name, success(outcome)?)));
+        out.extend(through.map(|(name, what)| format!("{name} {how} without {skip:?}: {what}")));
+    }
+    println!("{} calls, {} of them possible without walls, {} got through", calls.len(), counted.len(), out.len());
+    assert!(out.is_empty(), "{out:#?}");
+    assert!(counted.len() >= CALLS_MIN, "{}", counted.len());
+}
