@@ -19,6 +19,9 @@ worker() {
   (cd "$WORKER" && env $(worker_env "$(cpu_twin)") RUSTC_WORKSPACE_WRAPPER=clippy-driver \
     cargo rustc --quiet --release --locked --bin lull-worker-mistral -- --emit=metadata -Dwarnings)
   build_worker
+  # Our renderings of chat templates beside the engine's own.
+  # shellcheck disable=SC2046
+  (cd "$WORKER" && env $(worker_env "$(cpu_twin)") cargo test --quiet --release --locked --test templates)
 }
 
 unit() {
@@ -53,7 +56,7 @@ owner() {
   local exes exe
   exes=$(test_executables -p lull-sandbox
     test_executables -p lull-presence --test input --test machine
-    test_executables -p lull-tests --test owner)
+    test_executables -p lull-tests --test owner --test confined)
   for exe in $exes; do scripts/as-user.sh "$exe" --test-threads=1; done
 }
 
@@ -73,13 +76,19 @@ model() {
   cargo run --quiet --locked --release -p xtask --features train -- demo-model --check
 }
 
+# Every parser of foreign bytes: the committed inputs again, then ten seconds of new ones for each.
+fuzz() {
+  . scripts/soak.sh
+  test_fuzz
+}
+
 run_tests() {
   local tiers=("$@")
-  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint unit e2e owner clients model)
+  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint unit e2e owner clients model fuzz)
   local name; for name in "${tiers[@]}"; do
     case "$name" in
-      tidy | lint | worker | unit | e2e | owner | clients | model) tier "$name" ;;
-      *) die "'$name' is no tier of tests: tidy, worker, lint, unit, e2e, owner, clients, model" ;;
+      tidy | lint | worker | unit | e2e | owner | clients | model | fuzz) tier "$name" ;;
+      *) die "'$name' is no tier of tests: tidy, worker, lint, unit, e2e, owner, clients, model, fuzz" ;;
     esac
   done
   say "all tests passed"

@@ -11,9 +11,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use lull_engine::{Adopted, GenerateRequest, Keeper, Leash, Limits, Step, Worker, WorkerSpec, cpu};
+use lull_engine::{Adopted, Demand, GenerateRequest, Keeper, Leash, Limits, Step, Worker, WorkerSpec, cpu};
 use lull_sandbox::Freezer;
-use lull_types::{Code, Fault, Message, Role, Sampling, Tier};
+use lull_types::{Code, Fault, Layer, Layers, Message, Role, Sampling, Tier};
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::watch, task::JoinHandle};
 
@@ -96,7 +96,7 @@ impl Lent {
             memory_max: None,
             scratch: scratch.path().to_owned(),
             limits: Limits { prefill: PATIENCE, token: PATIENCE, stop: PATIENCE, ..Limits::default() },
-            demand: Tier::Basic.into(),
+            demand: demand(),
             leash: Some(Leash { keeper, frozen: frozen_now }),
         };
         let worker = Arc::new(runtime.block_on(Worker::spawn(spec))?);
@@ -219,6 +219,13 @@ fn request(worker: &Worker, wanted: Phase) -> GenerateRequest {
         ..Sampling::default()
     };
     GenerateRequest { messages: vec![Message { role: Role::User, content }], sampling, prefix: Vec::new() }
+}
+
+/// All of the sandbox, but that the kernel's records of a process that leaves no dump are for nobody but root.
+fn demand() -> Demand {
+    let mut required: Layers = Tier::Full.layers().iter().copied().collect();
+    required.remove(&Layer::NoDump);
+    Demand { required, skip: Layers::from([Layer::NoDump]) }
 }
 
 fn program() -> Result<PathBuf> {

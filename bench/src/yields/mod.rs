@@ -81,15 +81,6 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     eprintln!("load average at the start: {}", load_at_start.map_or_else(|| "unknown".into(), |load| load.to_string()));
     let of = |full, quick| if options.quick { quick } else { full };
     let model = engine::make(Quantisation::Q8)?.folder;
-    if std::env::var_os("LULL_MEM_ONLY").is_some() {
-        let n: usize = std::env::var("LULL_MEM_ONLY")?.parse()?;
-        let mut spare = spare::Spare::open()?;
-        let t = Instant::now();
-        for _ in 0..1000 { spare.bytes()?; }
-        eprintln!("one reading: {:?}", t.elapsed() / 1000);
-        for kills in memory::measure(&model, n, n.min(2))? { eprintln!("{kills:?}"); }
-        return Ok(report);
-    }
     let rest = rest::measure(&Screen::start()?, if options.quick { REST_QUICK_S } else { REST_S })?;
     let floors = LOADS.map(|load| Ok((load, floor::two_wake_ups(of(WAKE_UPS, WAKE_UPS_QUICK), load)?)));
     let floors = floors.into_iter().collect::<Result<_>>()?;

@@ -23,6 +23,7 @@ const BOINC_MEMORY_MS: f64 = 60_000.0;
 const SHARES: [(&str, f64); 3] = [("p50", 0.50), ("p99", 0.99), ("max", 1.0)];
 
 type Figure = fn(&Trial) -> f64;
+type Times = fn(&Kills) -> &Vec<f64>;
 
 /// Adds all rows and notes.
 pub(super) fn add(report: &mut Report, measured: &Measured) {
@@ -76,8 +77,7 @@ fn stops(report: &mut Report, measured: &Measured) {
 }
 
 fn memory(report: &mut Report, measured: &Measured) {
-    let figures: [(&str, fn(&Kills) -> &Vec<f64>); 2] =
-        [("ram_back", |kills| &kills.back_ms), ("worker_gone", |kills| &kills.gone_ms)];
+    let figures: [(&str, Times); 2] = [("ram_back", |kills| &kills.back_ms), ("worker_gone", |kills| &kills.gone_ms)];
     for (name, figure) in figures {
         let all: Vec<f64> = of_way(measured, Way::Ours).flat_map(|kills| figure(kills).iter().copied()).collect();
         for (what, share) in SHARES {
@@ -197,6 +197,23 @@ fn notes(report: &mut Report, measured: &Measured) {
          trials in which a thread of the worker was on a processor at the input: beside busy programs an idle-priority \
          worker seldom is"
         .into());
+    memory_notes(measured, &mut say);
+    say("echo: two processes of the owner's ask each other something every 5 ms; added = p99 of their round trips in \
+         the 200 ms after an input that freezes a worker in prefill, minus the same with a worker that has stood still \
+         before; rounds alternate; echo_lent: the worker goes on instead"
+        .into());
+    say(format!(
+        "idle_cpu: all threads of this process while {} sources are watched, at the dearer of two paces, with one X \
+         server and without buses",
+        measured.rest.1
+    ));
+    say("BOINC's figures are quoted from its sources, not measured: there is no peer that can be installed and \
+         measures this. limit of stop: two wake-ups of ordinary threads in a row under the same loads, which any way \
+         from input through an X server needs"
+        .into());
+}
+
+fn memory_notes(measured: &Measured, say: &mut impl FnMut(String)) {
     let mib = |pick: fn(&Kills) -> &Vec<u64>| measured.kills.iter().flat_map(pick).max().map_or(0, |bytes| bytes >> 20);
     let grown: Vec<f64> = measured.kills.iter().flat_map(|kills| kills.grown.iter().copied()).collect();
     say(format!(
@@ -219,17 +236,4 @@ fn notes(report: &mut Report, measured: &Measured) {
         GROWN_SHARE.end(),
         measured.kills.iter().map(|kills| kills.void).sum::<usize>()
     ));
-    say("echo: two processes of the owner's ask each other something every 5 ms; added = p99 of their round trips in \
-         the 200 ms after an input that freezes a worker in prefill, minus the same with a worker that has stood still \
-         before; rounds alternate; echo_lent: the worker goes on instead"
-        .into());
-    say(format!(
-        "idle_cpu: all threads of this process while {} sources are watched, at the dearer of two paces, with one X \
-         server and without buses",
-        measured.rest.1
-    ));
-    say("BOINC's figures are quoted from its sources, not measured: there is no peer that can be installed and \
-         measures this. limit of stop: two wake-ups of ordinary threads in a row under the same loads, which any way \
-         from input through an X server needs"
-        .into());
 }

@@ -13,6 +13,8 @@ use crate::{
 const MODEL_BYTES_MAX: usize = 256;
 /// The longest `user`, in bytes.
 const USER_BYTES_MAX: usize = 512;
+/// The most that is repeated of what a JSON reader says, in characters.
+const ERROR_CHARS_MAX: usize = 200;
 /// OpenAI's bounds of `metadata`: pairs, and bytes of key and value.
 const METADATA_MAX: (usize, usize, usize) = (16, 64, 512);
 /// What OpenAI has and Lull not yet, and why.
@@ -47,8 +49,11 @@ pub(crate) struct Asked {
 /// Reads a request's body. Every field is understood or refused by name.
 pub(crate) fn parse(body: &[u8], label: Label) -> Result<Asked, ApiError> {
     let text = std::str::from_utf8(body).map_err(|_| ApiError::malformed("The body is not UTF-8."))?;
-    let mut fields = Fields::parse(text, "")
-        .map_err(|error| ApiError::malformed(format!("The body is not the JSON object it should be: {error}.")))?;
+    let mut fields = Fields::parse(text, "").map_err(|error| {
+        // A body that is one long text would come back whole.
+        let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
+        ApiError::malformed(format!("The body is not the JSON object it should be: {error}."))
+    })?;
     let model: String = fields.need("model")?;
     if model.is_empty() || model.len() > MODEL_BYTES_MAX {
         let message = format!("\"model\" has {} bytes; 1 to {MODEL_BYTES_MAX} are possible.", model.len());
@@ -164,6 +169,13 @@ mod tests {
         fn any_bytes_are_judged(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&body, Label::default());
         }
+    }
+
+    #[test]
+    fn a_body_that_is_one_text_does_not_come_back_whole() {
+        let body = format!("\"{}\"", "a".repeat(100_000));
+        let error = parse(body.as_bytes(), Label::default()).unwrap_err().json();
+        assert!(error.len() < 500, "{} bytes", error.len());
     }
 
     #[test]

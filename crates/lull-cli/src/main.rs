@@ -25,6 +25,10 @@ use output::Failure;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    // Every command may hold questions, answers or keys.
+    if let Err(error) = lull_sandbox::leave_no_dump() {
+        return output::fail(&Failure::from(anyhow::Error::from(error).context("dumps cannot be turned off")));
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(&Failure::from(error)),

@@ -21,6 +21,7 @@ pub mod scripted;
 pub mod serve;
 mod start;
 mod stop;
+pub mod template;
 mod vocabulary;
 pub mod worker;
 

@@ -48,7 +48,7 @@ const OF_ANY_FORMAT: &[Case] = &[
     ("no decoder", |f| edit_json(f, "tokenizer.json", |t| t["decoder"] = Value::Null), "decodes neither"),
     (
         "another model's tokeniser",
-        |f| edit_json(f, "tokenizer.json", |t| t["model"]["vocab"]["another"] = json!(31999)),
+        |f| edit_json(f, "tokenizer.json", |t| t["model"]["vocab"]["another"] = json!(1024)),
         "belongs to another model",
     ),
     ("a tokeniser of no known kind", |f| edit_json(f, "tokenizer.json", |t| t["model"]["type"] = json!("X")), ""),

@@ -95,6 +95,28 @@ impl Confined {
     }
 }
 
+/// The environment variables that a node sets for its worker, or must leave to it; all others would be somebody's who
+/// started the node.
+const VARIABLES: [&str; 9] = [
+    "HF_HOME",
+    "HOME",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "RAYON_NUM_THREADS",
+    "TOKIO_WORKER_THREADS",
+    "LULL_WORKER_MEMORY",
+    "SystemRoot",
+];
+
+/// Fails when the environment holds what is not the node's.
+pub(crate) fn no_foreign_environment() -> Result<(), String> {
+    match std::env::vars_os().map(|(name, _)| name).find(|name| !VARIABLES.iter().any(|known| name == known)) {
+        Some(name) => Err(format!("the environment holds {}", name.display())),
+        None => Ok(()),
+    }
+}
+
 /// What has been put up so far.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -112,6 +134,7 @@ impl Report {
         !self.skip.contains(&layer)
     }
 
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "elsewhere no layer rests on another"))]
     pub(crate) fn is_up(&self, layer: Layer) -> bool {
         self.layers.contains(&layer)
     }

@@ -8,7 +8,9 @@
 //! A worker confines itself, with [`enter`], before it reads the first byte of a model: then it need never start a
 //! program again, and may be denied it.
 
+mod available;
 mod confine;
+mod dumps;
 #[cfg(target_os = "linux")]
 pub mod escape;
 mod freezer;
@@ -41,7 +43,9 @@ mod walls;
 #[path = "no_walls.rs"]
 mod walls;
 
+pub use available::{Available, report, try_all};
 pub use confine::{Confine, Confined, Profile, enter};
+pub use dumps::leave_no_dump;
 pub use freezer::{Adopted, Ended, Freezer, Method, RELEASE_MAX, Ticket};
 pub use lull_types::{Layer, Layers, Shortfall};
 

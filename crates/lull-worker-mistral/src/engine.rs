@@ -1,23 +1,33 @@
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    alloc::System,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use cap::Cap;
 use either::Either;
-use indexmap::IndexMap;
-use lull_engine::{Engine, EngineInfo, Next, Steps, Vocabulary};
-use lull_types::{Code, Fault, Message, Role};
+use lull_engine::{Engine, EngineInfo, Next, Steps, Vocabulary, template::Template};
+use lull_types::{Code, Fault, Message};
 use mistralrs::{
     CustomLogitsProcessor, Model, NormalRequest, Request, RequestMessage, SamplingParams, Tensor,
     core::{Response, TokenizationRequest},
 };
 use tokio::{runtime::Runtime, sync::mpsc};
 
+/// The memory of this process, so that a template cannot have more of it than its share.
+#[global_allocator]
+static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+/// What a template may take while it renders, in bytes. A worker that is refused more dies and says so.
+const TEMPLATE_MEMORY_MAX: usize = 256 << 20;
+
 /// A loaded model behind mistral.rs' engine thread.
 pub(crate) struct Mistral {
     runtime: Runtime,
     model: Model,
     vocabulary: Arc<Vocabulary>,
+    template: Template,
     context: u32,
 }
 
@@ -25,8 +35,24 @@ pub(crate) struct Mistral {
 const RESPONSES_WAITING_MAX: usize = 16;
 
 impl Mistral {
-    pub(crate) const fn new(runtime: Runtime, model: Model, vocabulary: Arc<Vocabulary>, context: u32) -> Self {
-        Self { runtime, model, vocabulary, context }
+    pub(crate) const fn new(
+        runtime: Runtime,
+        model: Model,
+        vocabulary: Arc<Vocabulary>,
+        template: Template,
+        context: u32,
+    ) -> Self {
+        Self { runtime, model, vocabulary, template, context }
+    }
+
+    /// The text of a conversation, rendered within bounds.
+    fn text(&self, messages: &[Message]) -> Result<String, Fault> {
+        let bounded = MEMORY.set_limit(MEMORY.allocated().saturating_add(TEMPLATE_MEMORY_MAX));
+        bounded.map_err(|()| Fault::new(Code::WorkerMemory, "the worker has no memory left for the template"))?;
+        let text = self.template.render(messages);
+        // There is always more than nothing.
+        let _ = MEMORY.set_limit(usize::MAX);
+        text
     }
 
     async fn ask(&self, request: Request) -> Result<(), Fault> {
@@ -35,13 +61,13 @@ impl Mistral {
         sender.send(request).await.map_err(|_| gone(&"it takes no more requests"))
     }
 
-    async fn ids(&self, messages: &[Message], add_special_tokens: bool) -> Result<Vec<u32>, Fault> {
-        let refused = |error: anyhow::Error| {
-            Fault::new(Code::BadRequest, format!("the model's template refuses the conversation: {error:#}"))
-        };
+    async fn ids(&self, text: String, add_special_tokens: bool) -> Result<Vec<u32>, Fault> {
+        // What a tokeniser says may quote the text.
+        let refused =
+            |_: anyhow::Error| Fault::new(Code::ModelBroken, "the model's tokeniser cannot read its template's text");
         let (response, mut answer) = mpsc::channel(1);
         self.ask(Request::Tokenize(TokenizationRequest {
-            text: Either::Left(messages.iter().map(turn).collect()),
+            text: Either::Right(text),
             tools: None,
             add_generation_prompt: true,
             add_special_tokens,
@@ -51,6 +77,13 @@ impl Mistral {
         }))
         .await?;
         answer.recv().await.ok_or_else(engine_ended)?.map_err(refused)
+    }
+
+    /// Computes one token, so that files which load and cannot be computed with are found out before the first answer.
+    pub(crate) fn rehearse(&mut self) -> Result<(), Fault> {
+        self.run(vec![0], Box::new(OneStep)).map_err(|fault| {
+            Fault::new(Code::ModelBroken, format!("mistral.rs cannot compute with the model: {}", fault.message))
+        })
     }
 
     async fn follow(&self, ids: Vec<u32>, hook: Hook) -> Result<(), Fault> {
@@ -95,7 +128,15 @@ impl Engine for Mistral {
     }
 
     fn tokenize(&mut self, messages: &[Message]) -> Result<Vec<u32>, Fault> {
-        let mut ids = self.runtime.block_on(self.ids(messages, true))?;
+        let text = self.text(messages)?;
+        let mut ids = self.runtime.block_on(self.ids(text, true))?;
+        if ids.is_empty() {
+            let (code, what) = match messages {
+                [] => (Code::BadRequest, "an empty conversation; say something"),
+                _ => (Code::ModelBroken, "a conversation; import another build of it"),
+            };
+            return Err(Fault::new(code, format!("the model's chat template makes nothing of {what}")));
+        }
         // The template and the tokeniser may both have put the same control token in front.
         let doubled = |ids: &[u32]| ids.len() > 1 && ids[0] == ids[1] && self.vocabulary.bytes(ids[0]).is_empty();
         if doubled(&ids) {
@@ -113,6 +154,15 @@ impl Engine for Mistral {
     fn run(&mut self, ids: Vec<u32>, steps: Box<dyn Steps>) -> Result<(), Fault> {
         let hook = Hook { steps: Mutex::new(steps), stopped: Arc::new(AtomicBool::new(false)) };
         self.runtime.block_on(self.follow(ids, hook))
+    }
+}
+
+/// Stops at the first token.
+struct OneStep;
+
+impl Steps for OneStep {
+    fn next(&mut self, _logits: &[f32]) -> Next {
+        Next::Stop
     }
 }
 
@@ -148,18 +198,6 @@ impl CustomLogitsProcessor for Hook {
 
 fn over() -> std::io::Error {
     std::io::Error::other("the answer is over")
-}
-
-fn turn(message: &Message) -> IndexMap<String, mistralrs::MessageContent> {
-    let role = match message.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    };
-    IndexMap::from([
-        ("role".to_owned(), Either::Left(role.to_owned())),
-        ("content".to_owned(), Either::Left(message.content.clone())),
-    ])
 }
 
 fn engine_ended() -> Fault {

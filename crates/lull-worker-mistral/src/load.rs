@@ -3,6 +3,7 @@ use std::path::Path;
 use lull_engine::{
     Engine, Load,
     check::{self, Format},
+    template::{Template, end_worker},
 };
 use lull_types::{Code, Fault};
 use mistralrs::{
@@ -19,6 +20,7 @@ type Built = (std::sync::Arc<tokio::sync::Mutex<dyn Pipeline>>, SchedulerConfig,
 /// Loads a model from its folder; never from a network.
 pub(crate) fn load(wanted: &Load) -> Result<Box<dyn Engine>, Fault> {
     let checked = check::folder(&wanted.model)?;
+    let template = Template::new(checked.chat, end_worker)?;
     let broken =
         |error: anyhow::Error| Fault::new(Code::ModelBroken, format!("mistral.rs cannot load the model: {error:#}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -42,7 +44,9 @@ pub(crate) fn load(wanted: &Load) -> Result<Box<dyn Engine>, Fault> {
     let vocabulary = vocabulary::build(bytes, metadata.eos_tok.clone(), &checked.tokens);
     let context = u32::try_from(metadata.max_seq_len).unwrap_or(u32::MAX);
     let model = runtime.block_on(build_model_from_pipeline(pipeline, scheduler, config));
-    Ok(Box::new(Mistral::new(runtime, model, vocabulary, context)))
+    let mut mistral = Mistral::new(runtime, model, vocabulary, template, context);
+    mistral.rehearse()?;
+    Ok(Box::new(mistral))
 }
 
 async fn build(folder: &Path, format: &Format) -> anyhow::Result<Built> {

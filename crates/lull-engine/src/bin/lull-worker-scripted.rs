@@ -7,6 +7,7 @@ use lull_engine::{
     scripted::{Pretended, Scripted},
     serve::serve,
 };
+use lull_types::Layer;
 
 /// The pipe's writing end, shared between the main loop and the engine's misplaced bytes.
 #[derive(Clone)]
@@ -22,7 +23,17 @@ impl io::Write for Shared {
     }
 }
 
+/// What a worker program says when it is asked how it would be confined. This one pretends that, too.
+fn report() -> String {
+    let layers = Layer::ALL.map(|layer| format!("\"{layer}\"")).join(",");
+    format!("{{\"layers\":[{layers}],\"shortfalls\":[]}}")
+}
+
 fn main() -> io::Result<()> {
+    if std::env::args().nth(1).is_some_and(|word| word == "--sandbox-report") {
+        println!("{}", report());
+        return Ok(());
+    }
     let pipe = guard::begin()?;
     let mut writer = Shared(Arc::new(pipe.writer));
     if let Ok(script) = std::env::current_dir()

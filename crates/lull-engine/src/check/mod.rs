@@ -1,19 +1,22 @@
 //! A first look at a model folder, before any engine sees it: bounded, and believing no length in a file, so that a
-//! broken file gives a clear sentence instead of a crash deep inside an engine.
+//! broken file gives a clear sentence instead of a crash, or an answer that is wrong, deep inside an engine.
 
+mod chat;
+mod config;
 mod gguf;
+mod json;
 mod safetensors;
+mod steps;
 mod tokenizer;
 
 use std::{
-    fs::File,
-    io::Read,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use lull_types::{Code, Fault};
-use serde::Deserialize;
-use serde_json::Value;
+
+use crate::template::Chat;
 
 pub use tokenizer::{Added, Tokens};
 
@@ -24,6 +27,8 @@ pub struct Checked {
     pub format: Format,
     /// What its tokeniser says.
     pub tokens: Tokens,
+    /// How it makes a text of a conversation.
+    pub chat: Chat,
 }
 
 /// How a model's weights are stored.
@@ -38,12 +43,18 @@ pub enum Format {
     Safetensors,
 }
 
-/// The largest `tokenizer.json`, in bytes.
-const TOKENIZER_BYTES_MAX: u64 = 64 << 20;
-/// The largest of the other JSON files, in bytes.
-const JSON_BYTES_MAX: u64 = 8 << 20;
 /// Files that a folder may hold.
 const FILES_MAX: usize = 1000;
+/// Blocks (layers) that a model may have.
+const BLOCKS_MAX: u64 = 1024;
+/// Heads that a block may have.
+const HEADS_MAX: u64 = 1024;
+/// The widest model, in numbers of a token's state.
+const WIDTH_MAX: u64 = 1 << 17;
+/// What an engine may prepare for the positions of a context, in bytes: enough for a million tokens.
+const ROPE_BYTES_MAX: u64 = 1 << 30;
+/// Weights beside safetensors that an engine would run programs for, or prefer.
+const OTHER_WEIGHTS: [&str; 6] = [".bin", ".pt", ".pth", ".pkl", ".ckpt", ".uqff"];
 
 /// Looks at a model folder.
 ///
@@ -52,43 +63,82 @@ const FILES_MAX: usize = 1000;
 pub fn folder(folder: &Path) -> Result<Checked, Fault> {
     let names = names(folder)?;
     let format = format(folder, &names)?;
-    let tokens = tokenizer::check(folder, &names)?;
+    let (tokens, texts) = tokenizer::check(folder, &names)?;
+    let chat = chat::check(folder, &names, &texts)?;
+    drop(texts);
     let rows = match &format {
         Format::Gguf { file } => gguf::check(&folder.join(file))?,
-        Format::Safetensors => safetensors_folder(folder, &names)?,
+        Format::Safetensors => config::check(folder, &names)?,
     };
-    if let Some(rows) = rows.filter(|&rows| u64::from(tokens.size) > rows) {
+    config::check_generation(folder, &names, tokens.size)?;
+    if u64::from(tokens.size) > rows {
         return Err(broken(
             &folder.join("tokenizer.json"),
             format!("it has {} tokens, and the weights only {rows}; it belongs to another model", tokens.size),
         ));
     }
-    Ok(Checked { format, tokens })
+    Ok(Checked { format, tokens, chat })
 }
 
+/// A kind of file that [`bytes`] checks.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole GGUF file.
+    Gguf,
+    /// The header of a safetensors file, without its length.
+    Safetensors,
+    /// `tokenizer.json`.
+    Tokenizer,
+    /// `config.json`.
+    Config,
+}
+
+/// Checks bytes as if they were a file; for fuzz targets and tests of properties.
+///
+/// # Errors
+/// What is wrong with them.
+#[doc(hidden)]
+pub fn bytes(kind: Kind, bytes: &[u8]) -> Result<(), String> {
+    let parsed = |bounds| json::parse(bytes, bounds).map_err(|error| error.to_string());
+    match kind {
+        Kind::Gguf => gguf::check_bytes(bytes).map(drop),
+        Kind::Safetensors => safetensors::tensors(bytes, u64::MAX / 2).map(drop),
+        Kind::Tokenizer => tokenizer::tokens(&parsed(json::TOKENIZER)?).map(drop),
+        Kind::Config => config::alone(&parsed(json::SETTINGS)?),
+    }
+}
+
+/// The names of all files, of which none makes its reader wait.
 fn names(folder: &Path) -> Result<Vec<String>, Fault> {
     let unreadable = |error| broken(folder, format!("the folder cannot be read: {error}"));
-    let entries = std::fs::read_dir(folder).map_err(unreadable)?.take(FILES_MAX);
     let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if names.len() == FILES_MAX {
+            return Err(broken(folder, format!("it holds more than {FILES_MAX} files")));
+        }
+        // Follows links: a stored model may be one.
+        match std::fs::metadata(entry.path()) {
+            Ok(metadata) if metadata.is_file() || metadata.is_dir() => names.push(name),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(unreadable(error)),
+            _ => return Err(broken(&entry.path(), "it is not an ordinary file; take it out")),
+        }
     }
     names.sort_unstable();
     Ok(names)
 }
 
-/// The part of a manifest that matters here.
-#[derive(Deserialize)]
-struct Manifest {
-    format: Option<String>,
-}
-
 fn format(folder: &Path, names: &[String]) -> Result<Format, Fault> {
-    let said = if names.iter().any(|name| name == "manifest.json") {
+    let said = if has(names, "manifest.json") {
         let path = folder.join("manifest.json");
-        let manifest: Manifest = serde_json::from_value(json(&path, JSON_BYTES_MAX)?)
-            .map_err(|error| broken(&path, format!("it is not a manifest: {error}")))?;
-        manifest.format
+        let manifest = json::read(&path, json::SETTINGS)?;
+        match manifest.get("format") {
+            None | Some(serde_json::Value::Null) if manifest.is_object() => None,
+            Some(serde_json::Value::String(format)) => Some(format.clone()),
+            _ => return Err(broken(&path, "it is not a manifest")),
+        }
     } else {
         None
     };
@@ -102,47 +152,25 @@ fn format(folder: &Path, names: &[String]) -> Result<Format, Fault> {
         }
         (None, []) if has_safetensors => Ok(Format::Safetensors),
         (Some(other), _) if !["gguf", "safetensors"].contains(&other) => {
-            let other: String = other.chars().take(40).collect();
-            Err(broken(folder, format!("this worker cannot run models of the format \"{other}\"")))
+            Err(broken(folder, format!("this worker cannot run models of the format \"{}\"", shown(other))))
         }
         _ => Err(broken(folder, "there is neither a .gguf nor a .safetensors file; import the model again")),
     }
 }
 
-fn safetensors_folder(folder: &Path, names: &[String]) -> Result<Option<u64>, Fault> {
-    let path = folder.join("config.json");
-    let config = json(&path, JSON_BYTES_MAX)?;
-    let architecture = config.pointer("/architectures/0").and_then(Value::as_str);
-    if architecture.is_none_or(str::is_empty) {
-        return Err(broken(&path, "it names no architecture; it is not a model's config.json"));
-    }
-    if names.iter().any(|name| name.starts_with("adapter_model")) {
-        return Err(broken(folder, "there is a LoRA adapter beside the weights; merge it or take it out"));
-    }
-    for name in names.iter().filter(|name| name.ends_with(".safetensors")) {
-        safetensors::check(&folder.join(name))?;
-    }
-    Ok(config.get("vocab_size").and_then(Value::as_u64))
+fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|found| found == name)
 }
 
-/// Reads a JSON file of bounded size.
-fn json(path: &Path, bytes_max: u64) -> Result<Value, Fault> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(broken(path, "the file is missing; import the model again with it"));
-        }
-        Err(error) => return Err(broken(path, format!("it cannot be read: {error}"))),
-        Ok(_) => {}
-    }
-    if bytes.len() as u64 > bytes_max {
-        return Err(broken(path, format!("it is larger than {} MiB", bytes_max >> 20)));
-    }
-    serde_json::from_slice(&bytes).map_err(|error| broken(path, format!("it is not valid JSON: {error}")))
+/// A text of a file as a sentence may quote it.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(80).collect()
 }
 
 fn broken(path: &Path, what: impl std::fmt::Display) -> Fault {
     let name = path.file_name().map_or_else(|| PathBuf::from(path), PathBuf::from);
     Fault::new(Code::ModelBroken, format!("{}: {what}", name.display()))
 }
+
+#[cfg(test)]
+mod tests;

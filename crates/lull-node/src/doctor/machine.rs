@@ -26,7 +26,7 @@ fn room(free: u64) -> Finding {
     let text = format!("{}.{} GB free where LULL_HOME is", free / 1_000_000_000, free % 1_000_000_000 / 100_000_000);
     match free {
         ..ROOM_NONE => broken("disk", text, "free some space"),
-        ..ROOM_FEW => attention("disk", text, "free some space before adding a model"),
+        ROOM_NONE..ROOM_FEW => attention("disk", text, "free some space before adding a model"),
         _ => good("disk", text),
     }
 }
@@ -102,7 +102,8 @@ fn dumps(root: &Path) -> Finding {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use lull_types::Health;
 

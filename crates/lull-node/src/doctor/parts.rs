@@ -104,7 +104,10 @@ pub(super) fn sandbox(view: &SandboxView) -> Vec<Finding> {
 /// How workers are stopped when their machine's owner comes back.
 pub(super) fn giving_back() -> Finding {
     match Freezer::new().method() {
-        Method::Cgroup { folder } => good("freeze", format!("by a control group ({})", folder.display())),
+        Method::Cgroup { folder } => {
+            let parent = folder.parent().unwrap_or(&folder);
+            good("freeze", format!("by a control group of Lull's own, below {}", parent.display()))
+        }
         Method::Signals { why } => good("freeze", format!("by signals ({why}), which is as safe and a little slower")),
         Method::End => good("freeze", "this system cannot freeze a process, so workers are ended instead"),
     }

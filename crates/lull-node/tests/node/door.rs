@@ -2,12 +2,12 @@
 
 use lull_engine::scripted::Script;
 use lull_node::{NodeApi, RemoteNode, serve};
-use lull_types::{ChatEvent, Code, Event, Request, Response};
+use lull_types::{ChatEvent, Code, Event, LendingView, Request, Response};
 use lull_wire::job::{Outcome, Side};
 
 use crate::{
     asking::Pool,
-    support::{PATIENCE, broker::Evil, fault, next, question, status, text, whole},
+    support::{PATIENCE, broker::Evil, fault, next, question, status, text, until, whole},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,6 +17,11 @@ async fn a_command_asks_through_the_socket() {
     assert!(RemoteNode::connect(home).await.unwrap_err().message.contains("lull node run"));
     let door = serve(pool.asker.clone(), home).await.unwrap();
     let remote = RemoteNode::connect(home).await.unwrap();
+    until(&pool.asker, |status| {
+        let found_out = !status.sandbox.summary.contains("being found out");
+        found_out && matches!(status.lending, LendingView::Off { .. })
+    })
+    .await;
     assert_eq!(status(&remote).await, status(&*pool.asker).await);
     assert!(matches!(remote.call(Request::Models).await, Ok(Response::Models { .. })));
     assert_eq!(text(&whole(remote.chat(question("well?", 50)).await.unwrap()).await), "yes");

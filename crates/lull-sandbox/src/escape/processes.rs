@@ -13,6 +13,8 @@ use super::{
 
 /// Children that a fork bomb has when it counts as one.
 const CHILDREN: usize = 100;
+/// How long each of them lives at most, in seconds.
+const CHILD_SECONDS: u32 = 10;
 /// Threads that a thread bomb has when it counts as one: more than a worker may have.
 const THREADS: usize = 700;
 /// Bytes of a stack of one of these threads.
@@ -138,7 +140,7 @@ fn pidfd_getfd(stage: &Stage) -> Result<String, Stopped> {
 }
 
 fn renice(stage: &Stage) -> Result<String, Stopped> {
-    done(call(libc::SYS_setpriority, &[0, stage.victim as usize, 1]))
+    done(call(libc::SYS_setpriority, &[0, stage.victim as usize, 19]))
 }
 
 fn bind(stage: &Stage) -> Result<String, Stopped> {
@@ -178,12 +180,13 @@ fn fork_bomb(_: &Stage) -> Result<String, Stopped> {
     let mut why = None;
     while children.len() < CHILDREN {
         match call(libc::SYS_clone, &[libc::SIGCHLD as usize, 0, 0, 0, 0]) {
-            // Holds still until it is killed, at the latest with whoever waits for it.
+            // Holds still until it is killed; where nobody may do that, it goes by itself.
             Ok(0) => {
                 let _ = call(libc::SYS_prctl, &[libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize]);
-                loop {
+                for _ in 0..CHILD_SECONDS {
                     let _ = call(libc::SYS_nanosleep, &[at(&[1_u64, 0]), 0]);
                 }
+                end()
             }
             Ok(child) => children.push(child),
             Err(error) => {
@@ -198,7 +201,7 @@ fn fork_bomb(_: &Stage) -> Result<String, Stopped> {
 
 fn thread_bomb(_: &Stage) -> Result<String, Stopped> {
     for _ in 0..THREADS {
-        std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| std::thread::park())?;
+        std::thread::Builder::new().stack_size(STACK_BYTES).spawn(std::thread::park)?;
     }
     Ok(format!("{THREADS} threads"))
 }
@@ -212,8 +215,8 @@ fn prctl(what: i32, value: usize) -> Result<String, Stopped> {
 }
 
 fn reschedule(_: &Stage) -> Result<String, Stopped> {
-    // Size, policy, flags, nice, priority: ordinary.
-    let attributes = [48_u32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    // Size, policy, flags, nice, priority: ordinary, though no better than it is.
+    let attributes = [48_u32, 0, 0, 0, 19, 0, 0, 0, 0, 0, 0, 0];
     done(call(libc::SYS_sched_setattr, &[0, at(&attributes), 0]))
 }
 

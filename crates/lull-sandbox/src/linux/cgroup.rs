@@ -16,6 +16,8 @@ use rustix::{
 const NAME: &str = "lull-workers-";
 /// The most groups that one process has at once.
 const GROUPS_MAX: usize = 1000;
+/// The most threads of all workers together.
+const TASKS_MAX: u32 = 4096;
 /// How long dying processes may hold a group that is to go.
 const REMOVAL_WAIT: Duration = Duration::from_secs(1);
 
@@ -45,6 +47,9 @@ impl Cgroup {
         rustix::fs::access(parent.join("cgroup.procs"), Access::WRITE_OK)?;
         // Only there where the processor controller reaches down to here: then other groups come first, too.
         let _ = fs::write(folder.join("cpu.idle"), "1");
+        // Likewise: what a worker knows is not to rest on a disk, and it can have no more processes than all need.
+        let _ = fs::write(folder.join("memory.swap.max"), "0");
+        let _ = fs::write(folder.join("pids.max"), TASKS_MAX.to_string());
         Ok(Self { folder, freeze, procs })
     }
 

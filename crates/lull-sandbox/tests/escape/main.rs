@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod falls;
 mod stage;
 
 use std::collections::BTreeMap;
@@ -108,4 +109,93 @@ fn no_system_call_off_the_list_reaches_the_kernel() {
     println!("{} calls, {} of them possible without walls, {} got through", calls.len(), counted.len(), out.len());
     assert!(out.is_empty(), "{out:#?}");
     assert!(counted.len() >= CALLS_MIN, "{}", counted.len());
+}
+
+/// What each layer stops when it is the only one.
+const ALONE: [(Layer, &[&str]); 11] = [
+    (
+        Layer::Limits,
+        &[
+            "take_more_memory",
+            "take_memory_by_brk",
+            "take_memory_for_page_tables",
+            "pin_memory",
+            "fill_the_disk",
+            "open_more_files",
+            "raise_the_limit",
+            "dump_what_it_knows",
+        ],
+    ),
+    (Layer::Descriptors, &["read_an_inherited_file"]),
+    (Layer::NoDump, &["write_over_own_code"]),
+    (
+        Layer::OwnRoot,
+        &[
+            "read_a_file_at_home",
+            "read_the_list_of_users",
+            "ask_the_session_bus",
+            "write_to_scratch",
+            "change_the_model",
+            "go_up_from_the_model",
+            "read_the_parents_environment",
+            "run_a_program",
+        ],
+    ),
+    (Layer::OwnNetwork, &["connect_by_tcp", "leak_by_dns", "connect_to_an_abstract_socket"]),
+    (Layer::OwnIpc, &["read_sysv_shared_memory", "read_a_sysv_queue", "read_a_sysv_semaphore", "read_a_posix_queue"]),
+    (
+        Layer::Files,
+        &[
+            "read_a_file_at_home",
+            "list_home",
+            "write_to_scratch",
+            "follow_a_link_of_the_model",
+            "change_the_model",
+            "run_a_program",
+        ],
+    ),
+    (Layer::Ports, &["connect_by_tcp", "listen_by_tcp"]),
+    (Layer::Scope, &["signal_the_parent", "signal_by_tkill", "connect_to_an_abstract_socket"]),
+    (
+        Layer::LoadFilter,
+        &[
+            "run_a_program",
+            "run_data",
+            "run_data_made_code_later",
+            "start_a_process",
+            "bomb_with_processes",
+            "send_by_udp",
+            "signal_the_parent",
+            "read_the_parents_memory",
+            "write_to_scratch",
+            "read_sysv_shared_memory",
+            "take_shared_memory",
+            "take_memory_as_stack",
+            "ask_netlink",
+            "keep_a_key",
+            "be_dumped_again",
+            "outlive_the_node",
+        ],
+    ),
+    (Layer::RunFilter, &["read_a_file_at_home", "list_home", "run_a_program"]),
+];
+
+#[test]
+fn each_layer_stops_something_by_itself() {
+    let set = Set::new();
+    let mut out = Vec::new();
+    for (layer, attempts) in ALONE {
+        let skip = Layer::ALL.into_iter().filter(|other| *other != layer).collect();
+        // What root may do, limits and rights over its own files do not stop.
+        if is_root() && matches!(layer, Layer::NoDump | Layer::Limits) {
+            println!("not tried as root: {layer}");
+            continue;
+        }
+        for attempt in attempts {
+            if let Some(what) = success(&set.run("--running", &skip, attempt)[*attempt]) {
+                out.push(format!("{attempt} with {layer} alone: {what}"));
+            }
+        }
+    }
+    assert!(out.is_empty(), "{out:#?}");
 }

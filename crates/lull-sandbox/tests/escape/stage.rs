@@ -51,9 +51,11 @@ pub(crate) struct Set {
 
 /// The program that tries: this crate's own, which lies beside the tests, or the one that is named.
 fn program() -> PathBuf {
-    if let Some(program) = env::var_os("LULL_ESCAPE_PROGRAM") {
-        return program.into();
-    }
+    env::var_os("LULL_ESCAPE_PROGRAM").map_or_else(inmate, PathBuf::from)
+}
+
+/// This crate's own program.
+pub(crate) fn inmate() -> PathBuf {
     let own = env::current_exe().unwrap();
     let program = own.ancestors().nth(2).unwrap().join("examples/inmate");
     assert!(program.exists(), "{} is missing: cargo build -p lull-sandbox --examples", program.display());

@@ -23,7 +23,7 @@ use crate::{
 const MIB: usize = 512;
 
 /// Resident anonymous memory, in MiB; 0 when there is none or the process is gone.
-fn resident_mib(pid: u32) -> usize {
+pub(crate) fn resident_mib(pid: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() >> 10)

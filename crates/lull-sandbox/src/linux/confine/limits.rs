@@ -57,7 +57,7 @@ fn set_one(resource: Resource, most: u64) -> Result<(), String> {
     let have = rustix::process::getrlimit(resource).maximum;
     let most = have.map_or(most, |have| have.min(most));
     let limit = Rlimit { current: Some(most), maximum: Some(most) };
-    rustix::process::setrlimit(resource, limit.clone())
+    rustix::process::setrlimit(resource, limit)
         .map_err(|error| format!("the limit {resource:?} cannot be set: {error}"))?;
     if rustix::process::getrlimit(resource) != limit {
         return Err(format!("the limit {resource:?} was set and does not hold"));

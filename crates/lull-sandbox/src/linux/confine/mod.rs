@@ -19,12 +19,8 @@ use status::Status;
 use super::calls;
 use crate::{
     Profile,
-    confine::{Confine, Report},
+    confine::{Confine, Report, no_foreign_environment},
 };
-
-/// The environment variables that a node sets for its worker; all others would be somebody's who started the node.
-const VARIABLES: [&str; 8] =
-    ["HF_HOME", "HOME", "TEMP", "TMP", "TMPDIR", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS", "LULL_WORKER_MEMORY"];
 
 /// A process behind its walls.
 #[derive(Debug)]
@@ -92,10 +88,7 @@ fn descriptors(keep: &[RawFd]) -> Result<(), String> {
     if let Some(more) = open.iter().find(|fd| !keep.contains(fd) && is_open(**fd)) {
         return Err(format!("the file {more} is still open"));
     }
-    match std::env::vars_os().map(|(name, _)| name).find(|name| !VARIABLES.iter().any(|known| name == known)) {
-        Some(name) => Err(format!("the environment holds {}", name.display())),
-        None => Ok(()),
-    }
+    no_foreign_environment()
 }
 
 fn is_open(fd: RawFd) -> bool {

@@ -1,5 +1,5 @@
-//! What a worker needs that computes on processors: found with strace on the real worker, see also notes in
-//! docs/decisions.
+//! What a worker needs that computes on processors: found with strace on the worker that is shipped, and what its
+//! libraries may use beside that.
 
 use super::{Allowed, bits, is, none, null, old};
 
@@ -31,13 +31,11 @@ pub(super) fn load() -> Allowed {
         libc::SYS_getdents64,
         libc::SYS_newfstatat,
         libc::SYS_pread64,
-        libc::SYS_preadv,
         libc::SYS_readlinkat,
         libc::SYS_readv,
         libc::SYS_statx,
         libc::SYS_getcwd,
         libc::SYS_fadvise64,
-        libc::SYS_flock,
         // To be told that it is there already.
         libc::SYS_mkdirat,
         // What tokio sets itself up with.
