@@ -1,6 +1,6 @@
 //! What confining a worker costs: the same worker with and without its sandbox, in turns.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use lull_engine::{Demand, cpu};
@@ -65,7 +65,7 @@ fn bare() -> Demand {
     Demand { required: Layers::new(), skip: Layer::ALL.into() }
 }
 
-fn speeds(program: &PathBuf, rounds: usize) -> Result<(Pair, Pair, Layers)> {
+fn speeds(program: &Path, rounds: usize) -> Result<(Pair, Pair, Layers)> {
     let model = engine::make(Quantisation::Q8)?.folder;
     let start = |demand| Ours::start(program, &model, machine::threads(), CONTEXT, demand);
     let (mut confined, mut free) = (start(Tier::Basic.into())?, start(bare())?);
@@ -85,7 +85,7 @@ fn speeds(program: &PathBuf, rounds: usize) -> Result<(Pair, Pair, Layers)> {
 }
 
 /// Milliseconds from the start of a process to the loaded demo model.
-fn starts(program: &PathBuf, rounds: usize) -> Result<Pair> {
+fn starts(program: &Path, rounds: usize) -> Result<Pair> {
     let model = setup::sources().join("crates/lull-models/demo");
     let mut pair = Pair::default();
     for round in 0..=rounds {
