@@ -1,0 +1,133 @@
+// Pictures of every page and state, in both themes and languages and at three sizes, and axe on each of them.
+// node dev/look.mjs [FOLDER] [--only WORD] [--quick]
+import { mkdirSync } from "node:fs";
+import { AxeBuilder } from "@axe-core/playwright";
+
+import { open, prefs } from "./browser.mjs";
+
+const folder = process.argv[2]?.startsWith("--") ? "/tmp/ui-shots" : (process.argv[2] ?? "/tmp/ui-shots");
+const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : "";
+const quick = process.argv.includes("--quick");
+const PORT = 5870;
+/** Seen once: axe that never came back from a page on which an answer grew. */
+const AXE_MS_MAX = 60_000;
+
+const ask = async (page, text) => {
+  await page.getByRole("textbox").fill(text);
+  await page.keyboard.press("Enter");
+};
+const chatted = async (page) => {
+  await ask(page, "How do I make retries in our payment service idempotent? fast");
+  await page.getByText(/tokens\/s|Tokens\/s/).waitFor();
+};
+
+/** What is looked at: name, scene, page, and what is done there first. */
+const VIEWS = [
+  ["home", "lending", "home"],
+  ["chat", "lending", "chat", chatted],
+  ["models", "lending", "models"],
+  ["privacy", "lending", "privacy"],
+  ["connect", "lending", "connect"],
+  ["settings", "lending", "settings"],
+  ["about", "lending", "about"],
+  ["first-run", "first_run", "home", undefined, { answered: false }],
+  ["home-waiting", "in_use", "home"],
+  ["home-unknown", "unknown", "home"],
+  ["home-yielding", "yielding", "home"],
+  ["home-paused", "paused", "home"],
+  ["home-not-agreed", "first_run", "home"],
+  ["home-rules-broken", "rules_broken", "home"],
+  ["home-relay-down", "relay_down", "home"],
+  ["home-empty", "empty", "home"],
+  ["home-month-cost", "lending", "home", (page) => page.getByRole("radio").nth(2).click(), { price_per_kwh: 0.32 }],
+  ["home-menu", "lending", "home", (page) => page.locator("main button[aria-haspopup=menu]").click()],
+  ["settings-managed", "organisation", "settings"],
+  ["privacy-weak", "weak", "privacy"],
+  ["privacy-erase", "lending", "privacy", (page) => page.locator("main section").first().getByRole("button").nth(1).click()],
+  ["models-empty", "empty", "models"],
+  ["connect-off", "empty", "connect"],
+  ["chat-new", "lending", "chat"],
+  ["chat-empty", "empty", "chat"],
+  ["chat-failed", "lending", "chat", async (page) => {
+    await ask(page, "please fail");
+    await page.locator(".trouble").waitFor();
+  }],
+  ["chat-cut", "lending", "chat", async (page) => {
+    await ask(page, "cut it, fast");
+    await page.locator(".trouble").waitFor();
+  }],
+  ["chat-streaming", "lending", "chat", async (page) => {
+    await ask(page, "How do I make retries idempotent?");
+    await page.locator(".md p").first().waitFor();
+    await page.waitForTimeout(900);
+  }],
+  ["chat-waiting", "lending", "chat", async (page) => {
+    await ask(page, "wait for it");
+    await page.getByRole("progressbar").waitFor();
+  }],
+  ["chat-select", "lending", "chat", (page) => page.locator("form .select").first().click()],
+  ["chat-instructions", "lending", "chat", (page) => page.locator("form .row button").nth(1).click()],
+  ["gone", "gone", "home"],
+  ["signed-out", "signed_out", "home", async (page) => {
+    await page.getByRole("textbox").fill("http://127.0.0.1:5855/#token=wrong");
+    await page.keyboard.press("Enter");
+    await page.locator("#link-wrong").waitFor();
+  }],
+];
+const SIZES = [
+  ["1280", { width: 1280, height: 800 }, 1],
+  ["800", { width: 800, height: 600 }, 1],
+  ["1280-200", { width: 640, height: 400 }, 2],
+  ["800-200", { width: 400, height: 300 }, 2],
+];
+
+mkdirSync(folder, { recursive: true });
+const { base, browser, scene, close } = await open(PORT);
+let shots = 0;
+let checks = 0;
+const wrong = [];
+for (const [name, play, at, first, chosen] of VIEWS) {
+  if (only && !name.includes(only)) continue;
+  await scene(play);
+  for (const theme of ["light", "dark"]) {
+    for (const lang of quick ? ["en"] : ["en", "de"]) {
+      for (const [size, viewport, deviceScaleFactor] of quick ? SIZES.slice(0, 1) : SIZES) {
+        const context = await browser.newContext({ viewport, deviceScaleFactor, reducedMotion: "reduce" });
+        const page = await context.newPage();
+        const where = `${name}-${lang}-${theme}-${size}`;
+        page.on("console", (line) => line.type() === "error" && play !== "gone" && play !== "signed_out" && wrong.push(`${where}: ${line.text()}`));
+        page.on("pageerror", (error) => wrong.push(`${where}: ${error.message}`));
+        await prefs(page, { theme, lang, ...chosen });
+        try {
+          await page.goto(`${base}/#/${at}`);
+          await page.locator("h1").first().waitFor();
+          await first?.(page);
+          await page.waitForTimeout(250);
+        } catch (error) {
+          wrong.push(`${where}: ${error.message.split("\n")[0]}`);
+        }
+        await page.screenshot({ path: `${folder}/${where}.png` });
+        shots += 1;
+        const sideways = await page.evaluate(() => {
+          const main = document.querySelector("main") ?? document.body;
+          return Math.max(main.scrollWidth - main.clientWidth, document.documentElement.scrollWidth - innerWidth);
+        });
+        if (sideways > 0) wrong.push(`${where}: scrolls sideways by ${sideways} px`);
+        if (lang === "en" && (size === "1280" || size === "1280-200")) {
+          const axe = new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]);
+          const hung = new Promise((done) => setTimeout(done, AXE_MS_MAX, { violations: [{ id: "hung", nodes: [], help: "axe did not end" }] }));
+          const { violations } = await Promise.race([axe.analyze(), hung]);
+          checks += 1;
+          for (const { id, nodes, help } of violations) {
+            wrong.push(`${where}: axe ${id}: ${help}: ${nodes.map((node) => node.target.join(" ")).slice(0, 3).join(" | ")}`);
+          }
+        }
+        await context.close();
+      }
+    }
+  }
+}
+await close();
+console.log(`${shots} pictures in ${folder}, axe on ${checks} of them, ${wrong.length} findings`);
+for (const line of [...new Set(wrong)]) console.log(line);
+process.exit(wrong.length > 0 ? 1 : 0);

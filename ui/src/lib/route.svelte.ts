@@ -1,0 +1,38 @@
+export const PAGES = ["home", "chat", "models", "privacy", "connect", "settings", "about"] as const;
+export type Page = (typeof PAGES)[number];
+
+/** Where the window is: `#/PAGE` or `#/PAGE/REST`. */
+class Route {
+  page = $state<Page>("home");
+  rest = $state("");
+
+  read(hash: string): void {
+    const [, name = "", ...rest] = hash.split("/");
+    this.page = PAGES.find((page) => page === name) ?? "home";
+    this.rest = rest.map(decodeURIComponent).join("/");
+  }
+}
+
+export const route = new Route();
+
+export function href(page: Page, rest = ""): string {
+  return rest ? `#/${page}/${encodeURIComponent(rest)}` : `#/${page}`;
+}
+
+export function go(page: Page, rest = ""): void {
+  location.hash = href(page, rest);
+}
+
+/** Takes a one-time token out of the address, so that neither history nor a glance keeps it. */
+export function takeToken(): string | null {
+  const token = /^#token=(.+)$/.exec(location.hash)?.[1];
+  if (!token) return null;
+  history.replaceState(null, "", `${location.pathname}${location.search}#/home`);
+  return decodeURIComponent(token);
+}
+
+/** A token in what a person pasted: a whole link, or the token alone. */
+export function tokenIn(pasted: string): string {
+  const text = pasted.trim();
+  return decodeURIComponent(/#token=([^\s&]+)/.exec(text)?.[1] ?? text);
+}

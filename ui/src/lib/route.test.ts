@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+
+import { href, route, takeToken, tokenIn } from "./route.svelte";
+
+test("a token leaves the address at once", () => {
+  history.replaceState(null, "", "/#token=a%2Bb");
+  expect(takeToken()).toBe("a+b");
+  expect(location.href).not.toContain("token");
+  expect(takeToken()).toBeNull();
+});
+
+test("a pasted link or token is a token", () => {
+  expect(tokenIn(" http://127.0.0.1:5855/#token=abc%2B \n")).toBe("abc+");
+  expect(tokenIn("abc")).toBe("abc");
+});
+
+test("an address that is not known is the first page", () => {
+  for (const [hash, page, rest] of [["#/chat/x%20y", "chat", "x y"], ["#/nowhere", "home", ""], ["", "home", ""]] as const) {
+    route.read(hash);
+    expect([route.page, route.rest]).toEqual([page, rest]);
+  }
+  expect(href("chat", "x y")).toBe("#/chat/x%20y");
+});

@@ -1,0 +1,8 @@
+import { mount } from "svelte";
+
+import "./app.css";
+import App from "./App.svelte";
+import { httpBackend } from "./lib/http";
+
+const target = document.getElementById("app");
+if (target) mount(App, { target, props: { backend: httpBackend() } });
