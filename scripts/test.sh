@@ -58,6 +58,9 @@ owner() {
     test_executables -p lull-presence --test input --test machine
     test_executables -p lull-tests --test owner --test confined)
   for exe in $exes; do scripts/as-user.sh "$exe" --test-threads=1; done
+  # The same attempts to escape once more, from inside the worker that is shipped.
+  exe=$(test_executables -p lull-sandbox --test escape)
+  LULL_ESCAPE_PROGRAM="$LULL_WORKER_DIR/$(worker_name "$(cpu_twin)")" scripts/as-user.sh "$exe" --test-threads=1
 }
 
 # Clients that people use, against `./x demo --serve`.
