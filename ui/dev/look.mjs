@@ -9,8 +9,8 @@ const folder = process.argv[2]?.startsWith("--") ? "/tmp/ui-shots" : (process.ar
 const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : "";
 const quick = process.argv.includes("--quick");
 const PORT = 5870;
-/** Seen once: axe that never came back from a page on which an answer grew. */
-const AXE_MS_MAX = 60_000;
+/** Seen twice in a thousand pictures: the browser never came back. Such a picture is named instead of waited for. */
+const PICTURE_MS_MAX = 60_000;
 
 const ask = async (page, text) => {
   await page.getByRole("textbox").fill(text);
@@ -85,6 +85,7 @@ mkdirSync(folder, { recursive: true });
 const { base, browser, scene, close } = await open(PORT);
 let shots = 0;
 let checks = 0;
+let step = "";
 const wrong = [];
 for (const [name, play, at, first, chosen] of VIEWS) {
   if (only && !name.includes(only)) continue;
@@ -92,42 +93,54 @@ for (const [name, play, at, first, chosen] of VIEWS) {
   for (const theme of ["light", "dark"]) {
     for (const lang of quick ? ["en"] : ["en", "de"]) {
       for (const [size, viewport, deviceScaleFactor] of quick ? SIZES.slice(0, 1) : SIZES) {
-        const context = await browser.newContext({ viewport, deviceScaleFactor, reducedMotion: "reduce" });
-        const page = await context.newPage();
-        const where = `${name}-${lang}-${theme}-${size}`;
-        page.on("console", (line) => line.type() === "error" && play !== "gone" && play !== "signed_out" && wrong.push(`${where}: ${line.text()}`));
-        page.on("pageerror", (error) => wrong.push(`${where}: ${error.message}`));
-        await prefs(page, { theme, lang, ...chosen });
-        try {
-          await page.goto(`${base}/#/${at}`);
-          await page.locator("h1").first().waitFor();
-          await first?.(page);
-          await page.waitForTimeout(250);
-        } catch (error) {
-          wrong.push(`${where}: ${error.message.split("\n")[0]}`);
-        }
-        await page.screenshot({ path: `${folder}/${where}.png` });
-        shots += 1;
-        const sideways = await page.evaluate(() => {
-          const main = document.querySelector("main") ?? document.body;
-          return Math.max(main.scrollWidth - main.clientWidth, document.documentElement.scrollWidth - innerWidth);
-        });
-        if (sideways > 0) wrong.push(`${where}: scrolls sideways by ${sideways} px`);
-        if (lang === "en" && (size === "1280" || size === "1280-200")) {
-          const axe = new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]);
-          const hung = new Promise((done) => setTimeout(done, AXE_MS_MAX, { violations: [{ id: "hung", nodes: [], help: "axe did not end" }] }));
-          const { violations } = await Promise.race([axe.analyze(), hung]);
-          checks += 1;
-          for (const { id, nodes, help } of violations) {
-            wrong.push(`${where}: axe ${id}: ${help}: ${nodes.map((node) => node.target.join(" ")).slice(0, 3).join(" | ")}`);
-          }
-        }
-        await context.close();
+        const picture = take(name, play, at, first, chosen, theme, lang, size, viewport, deviceScaleFactor);
+        const hung = new Promise((done) => setTimeout(done, PICTURE_MS_MAX, "hung"));
+        if ((await Promise.race([picture, hung])) === "hung") wrong.push(`${name}-${lang}-${theme}-${size}: did not end, ${step}`);
       }
     }
   }
 }
-await close();
+await Promise.race([close(), new Promise((done) => setTimeout(done, 10_000))]);
 console.log(`${shots} pictures in ${folder}, axe on ${checks} of them, ${wrong.length} findings`);
 for (const line of [...new Set(wrong)]) console.log(line);
 process.exit(wrong.length > 0 ? 1 : 0);
+
+/** One picture, and what is wrong with it. */
+async function take(name, play, at, first, chosen, theme, lang, size, viewport, deviceScaleFactor) {
+  step = "context";
+  const context = await browser.newContext({ viewport, deviceScaleFactor, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const where = `${name}-${lang}-${theme}-${size}`;
+  page.on("console", (line) => line.type() === "error" && play !== "gone" && play !== "signed_out" && wrong.push(`${where}: ${line.text()}`));
+  page.on("pageerror", (error) => wrong.push(`${where}: ${error.message}`));
+  await prefs(page, { theme, lang, ...chosen });
+  try {
+    step = "goto";
+    await page.goto(`${base}/#/${at}`);
+    await page.locator("h1").first().waitFor();
+    await first?.(page);
+    await page.waitForTimeout(250);
+  } catch (error) {
+    wrong.push(`${where}: ${error.message.split("\n")[0]}`);
+  }
+  step = "screenshot";
+  await page.screenshot({ path: `${folder}/${where}.png` });
+  shots += 1;
+  step = "evaluate";
+  const sideways = await page.evaluate(() => {
+    const main = document.querySelector("main") ?? document.body;
+    return Math.max(main.scrollWidth - main.clientWidth, document.documentElement.scrollWidth - innerWidth);
+  });
+  if (sideways > 0) wrong.push(`${where}: scrolls sideways by ${sideways} px`);
+  if (lang === "en" && (size === "1280" || size === "1280-200")) {
+    const axe = new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]);
+    step = "axe";
+    const { violations } = await axe.analyze();
+    checks += 1;
+    for (const { id, nodes, help } of violations) {
+      wrong.push(`${where}: axe ${id}: ${help}: ${nodes.map((node) => node.target.join(" ")).slice(0, 3).join(" | ")}`);
+    }
+  }
+  step = "close";
+  await context.close();
+}
