@@ -33,11 +33,12 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// The floor of the house each crate stands on; dependencies point down only.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("lull-types", 0),
     ("lull-wire", 1),
     ("lull-policy", 1),
     ("lull-core", 1),
+    ("lull-door", 2),
     ("lull-seal", 2),
     ("lull-net", 2),
     ("lull-presence", 2),

@@ -37,7 +37,7 @@ impl NodeApi for FakeNode {
             decode_tps: None,
             fault: None,
         };
-        Box::pin(async { Ok(Response::Models { models: vec![demo] }) })
+        Box::pin(async { Ok(Response::Models { models: vec![demo], adding: Vec::new() }) })
     }
 
     fn chat(&self, request: ChatRequest) -> BoxFuture<'_, Result<Chat, Fault>> {
@@ -58,7 +58,8 @@ impl NodeApi for FakeNode {
 
 /// Says words until a bound, a stop string or a hang-up; the same ones for the same seed.
 async fn answer(request: ChatRequest, events: mpsc::Sender<ChatEvent>) -> Option<()> {
-    let by = Answered { node: NodeId([1; 16]), name: "made up".into(), model: ModelHash([7; 32]) };
+    let by =
+        Answered { node: NodeId([1; 16]), name: "made up".into(), model: ModelHash([7; 32]), machine: String::new() };
     events.send(ChatEvent::Started { job: job_id(&request), by }).await.ok()?;
     let sampling = &request.sampling;
     let seed = if sampling.temperature == 0.0 { 0 } else { sampling.seed };

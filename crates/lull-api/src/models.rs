@@ -45,7 +45,7 @@ pub(crate) async fn one(State(app): State<App>, Path(id): Path<String>) -> Resul
 
 async fn known(app: &App) -> Result<Vec<ModelView>, ApiError> {
     match app.node.call(Request::Models).await? {
-        Response::Models { models } => Ok(models),
+        Response::Models { models, .. } => Ok(models),
         _ => Err(Fault::new(Code::Internal, "the node gave another answer than was asked for").into()),
     }
 }

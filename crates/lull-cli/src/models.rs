@@ -87,7 +87,7 @@ fn describe(progress: &Progress<'_>) -> String {
 async fn list(home: &Path, json: bool) -> Result<(), Failure> {
     let models = match RemoteNode::connect(home).await {
         Ok(node) => match node.call(Request::Models).await? {
-            Response::Models { models } => models,
+            Response::Models { models, .. } => models,
             _ => return Err(Failure::new(1, "the node gave an answer that does not fit the question")),
         },
         Err(_) => stored(home)?,

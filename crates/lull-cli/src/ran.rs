@@ -60,7 +60,7 @@ pub(crate) async fn run(home: &Path, args: LogArgs) -> Result<(), Failure> {
 /// From the node, or from its file where none runs, or where there is more than one answer of the node can hold.
 async fn newest(home: &Path, limit: u32) -> Result<Vec<RanHere>, Failure> {
     match node(home).await? {
-        Some(node) if limit <= RAN_REPLY_MAX => match node.call(Request::Log { limit }).await? {
+        Some(node) if limit <= RAN_REPLY_MAX => match node.call(Request::Log { limit, before: None }).await? {
             Response::Log { jobs } => Ok(jobs),
             _ => Err(Failure::new(1, "the node gave an answer that does not fit the question")),
         },

@@ -155,7 +155,7 @@ impl Controller {
             Event::Status(status) => self.heard(status, now_ms),
             Event::Ran(jobs) => self.state.ran = Some(Ran::of(&jobs)),
             Event::Node(lull_types::Event::Status) => wishes.call = Some(Request::Status),
-            Event::Node(lull_types::Event::Models) => {}
+            Event::Node(_) => {}
             Event::NodeLost(fault) => self.lost(&fault),
             Event::CallFailed { request, fault } => wishes.notice = self.failed(&request, fault, now_ms),
             Event::Chosen(action) => {
@@ -240,7 +240,7 @@ impl Controller {
             return Some(Request::Status);
         }
         let log = self.log_wanted && self.state.status().is_some() && ago(self.log_asked_ms) >= LOG_EVERY_MS;
-        log.then_some(Request::Log { limit: RAN_ASKED_MAX })
+        log.then_some(Request::Log { limit: RAN_ASKED_MAX, before: None })
     }
 
     fn note_asked(&mut self, call: Option<&Request>, now_ms: u64) {

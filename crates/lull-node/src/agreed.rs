@@ -10,6 +10,7 @@ use std::{
 };
 
 use jiff::{Zoned, civil};
+use lull_door::{fault::storage, home};
 use lull_policy::{Effective, MachineRules, Settings, TEXT_BYTES_MAX, resolve, set_enabled};
 use lull_types::{Code, Fault, Pause};
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Home, fault::storage, home};
+use crate::Home;
 
 /// Where the organisation's rules lie on systems that keep such things in files.
 const MACHINE_FILE: &str = "/etc/lull/policy.toml";

@@ -11,9 +11,9 @@ use lull_wire::{
 use tokio::time::timeout;
 
 use crate::{
+    Home,
     clock::now_s,
     fault::net,
-    home::Home,
     identity::{Identity, Transport},
 };
 

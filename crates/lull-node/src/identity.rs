@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use lull_door::{fault::damaged, home};
 use lull_net::{TransportIdentity, TransportKey};
 use lull_types::{Code, Fault, NodeId};
 use lull_wire::{
@@ -10,10 +11,7 @@ use lull_wire::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use crate::{
-    fault::damaged,
-    home::{self, Home},
-};
+use crate::Home;
 
 /// Who this machine is in its organisation, with every signature checked.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::home::{create_folders, owner_only};
+use lull_door::home::{create_folders, owner_only};
 
 /// What every key begins with, so that people and secret scanners know it.
 const PREFIX: &str = "lull_sk_";

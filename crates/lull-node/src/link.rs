@@ -12,10 +12,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    Home,
     backoff::Backoff,
     clock::now_s,
     enrol, fault,
-    home::Home,
     identity::{Identity, Transport},
     session::{self, Routes, Session},
 };

@@ -323,21 +323,25 @@ impl NodeApi for Node {
         async move {
             match request {
                 Request::Status => Ok(self.status()),
-                Request::Models => {
-                    Ok(Response::Models { models: views::models(&self.lender_view.borrow(), &self.catalogue.borrow()) })
-                }
+                Request::Models => Ok(Response::Models {
+                    models: views::models(&self.lender_view.borrow(), &self.catalogue.borrow()),
+                    adding: Vec::new(),
+                }),
                 Request::Rescan => self.rescan().await,
                 Request::Lend { on } => self.lend(|reply| lending::Command::Lend { on, reply }).await,
                 Request::Pause { pause, finish } => {
                     self.lend(|reply| lending::Command::Pause { pause, finish, reply }).await
                 }
                 Request::Resume => self.lend(|reply| lending::Command::Resume { reply }).await,
-                Request::Log { limit } => Ok(Response::Log { jobs: self.ran.newest(limit.min(RAN_REPLY_MAX)).await? }),
+                Request::Log { limit, .. } => {
+                    Ok(Response::Log { jobs: self.ran.newest(limit.min(RAN_REPLY_MAX)).await? })
+                }
                 Request::EraseLog => self.ran.erase().await.map(|()| Response::Done),
                 Request::Stop => {
                     self.stop.cancel();
                     Ok(Response::Done)
                 }
+                _ => Err(Fault::new(Code::Unsupported, "this node cannot do that yet")),
             }
         }
         .boxed()

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use lull_door::fault::storage;
 use lull_store::{
     StoreError,
     rusqlite::{self, Connection, Row, params},
@@ -9,10 +10,7 @@ use lull_store::{
 use lull_types::{Code, Fault, RanHere};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    Home,
-    fault::{stopping, storage},
-};
+use crate::{Home, fault::stopping};
 
 /// The most jobs that are kept; the oldest go first.
 pub const RAN_MAX: u32 = 100_000;
@@ -432,7 +430,7 @@ mod tests {
         let widest = RanHere { id: u64::MAX, model: name.clone(), outcome: name, ..ran("", u64::MAX) };
         // JSON is never shorter than what goes through the door.
         let bytes = serde_json::to_vec(&widest).unwrap().len() * RAN_REPLY_MAX as usize;
-        assert!(bytes < crate::socket::REPLY_BYTES_MAX, "{bytes} bytes");
+        assert!(bytes < lull_door::REPLY_BYTES_MAX, "{bytes} bytes");
     }
 
     #[test]

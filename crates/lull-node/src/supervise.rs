@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use lull_door::home;
 use lull_engine::{GenerateRequest, Generation, Leash, Limits, Worker, WorkerSpec};
 use lull_types::{Code, Fault, Label, ModelHash};
 use tokio::{
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     confinement::{Confinement, Sandbox},
     fault::stopping,
-    home, lender,
+    lender,
     shelf::LocalModel,
     stance::{Stance, given_back, yielding},
 };

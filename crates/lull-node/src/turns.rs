@@ -274,7 +274,12 @@ impl Driver {
         })?;
         self.model = Some(lender.grant.model);
         let let_go = CancellationToken::new();
-        let by = Answered { node: lender.device.node, name: lender.device.name.clone(), model: lender.grant.model };
+        let by = Answered {
+            node: lender.device.node,
+            name: lender.device.name.clone(),
+            model: lender.grant.model,
+            machine: String::new(),
+        };
         let attempt = Attempt {
             epoch,
             request: self.request.clone(),

@@ -19,6 +19,7 @@ pub(crate) fn status(
     api: Option<String>,
 ) -> StatusView {
     StatusView {
+        accepts: Vec::new(),
         node: identity.device.node,
         name: identity.device.name.clone(),
         org: identity.statement.org.clone(),

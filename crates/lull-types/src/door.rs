@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Fault, FinishReason, JobId, Label, Layers, LendingView, Message, ModelHash, NodeId, Pause, RanHere, Sampling,
-    Shortfall, Tier, Token, Usage,
+    AddingView, Fault, FinishReason, JobId, KeyView, Label, Layers, LendingView, Message, ModelHash, NodeId, Page,
+    Pause, Prefs, RanHere, RuleValue, RulesView, Sampling, Shortfall, StoredView, Tier, Token, Usage, UsedDay,
 };
 
 /// What can be asked of a running node. A chat is asked with [`ChatRequest`], which has a channel of its own.
@@ -35,9 +35,79 @@ pub enum Request {
     Log {
         /// At most so many.
         limit: u32,
+        /// Only those whose place in the log is below this one: how to page on.
+        #[serde(default)]
+        before: Option<u64>,
     },
     /// Forget what ran here.
     EraseLog,
+    /// Make this machine one of an organisation. For a machine that has none.
+    Join {
+        /// The invitation.
+        token: String,
+        /// What to call this machine; its own name if not said.
+        name: Option<String>,
+    },
+    /// Every rule that counts here.
+    Rules,
+    /// Change one rule of the person's own.
+    SetRule {
+        /// Table and key: `lend.idle_minutes`.
+        key: String,
+        /// The person's word; `None`: they say nothing any more, and the default counts.
+        value: Option<RuleValue>,
+    },
+    /// The local API's keys.
+    Keys,
+    /// A new key for the local API.
+    CreateKey {
+        /// Its name.
+        name: String,
+    },
+    /// A key works no longer.
+    RevokeKey {
+        /// Its name.
+        name: String,
+    },
+    /// Begin to add a model from this machine's disk; how far it is shows in [`Request::Models`].
+    AddModel {
+        /// A file or folder.
+        path: String,
+        /// What to call it; from the path if not said.
+        name: Option<String>,
+    },
+    /// End what is being added, or forget that it could not be.
+    ForgetAdding {
+        /// The file or folder.
+        path: String,
+    },
+    /// Remove a model from this machine.
+    RemoveModel {
+        /// Its name.
+        name: String,
+    },
+    /// What was asked from here, by day and model, newest day first.
+    Usage,
+    /// Forget what was asked from here.
+    EraseUsage,
+    /// Look at everything that keeps this machine from lending and asking well.
+    Doctor,
+    /// What is known about this machine for someone who is to help: no content, no names of people.
+    Diagnostics,
+    /// What Lull keeps on this machine.
+    Stored,
+    /// The person's preferences.
+    Prefs,
+    /// Change the person's preferences.
+    SetPrefs {
+        /// All of them.
+        prefs: Prefs,
+    },
+    /// Show the app's window. Whoever draws one hears [`Event::Show`].
+    Show {
+        /// This page; `None`: where it is.
+        page: Option<Page>,
+    },
 }
 
 /// A node's answer to a [`Request`].
@@ -50,11 +120,51 @@ pub enum Response {
     Models {
         /// By name.
         models: Vec<ModelView>,
+        /// What is being added.
+        #[serde(default)]
+        adding: Vec<AddingView>,
     },
     /// To [`Request::Log`].
     Log {
         /// Newest first.
         jobs: Vec<RanHere>,
+    },
+    /// To [`Request::Rules`].
+    Rules(Box<RulesView>),
+    /// To [`Request::Keys`].
+    Keys {
+        /// By name.
+        keys: Vec<KeyView>,
+    },
+    /// To [`Request::CreateKey`].
+    Key {
+        /// The key itself, this once.
+        key: String,
+    },
+    /// To [`Request::Usage`].
+    Usage {
+        /// Newest day first.
+        days: Vec<UsedDay>,
+    },
+    /// To [`Request::Doctor`].
+    Doctor {
+        /// In the order in which a person would look.
+        findings: Vec<Finding>,
+    },
+    /// To [`Request::Diagnostics`].
+    Diagnostics {
+        /// A JSON document.
+        json: String,
+    },
+    /// To [`Request::Stored`].
+    Stored {
+        /// Each thing once.
+        things: Vec<StoredView>,
+    },
+    /// To [`Request::Prefs`].
+    Prefs {
+        /// All of them.
+        prefs: Prefs,
     },
     /// Done, with nothing to say.
     Done,
@@ -68,6 +178,15 @@ pub enum Event {
     Status,
     /// [`Request::Models`] would answer differently now.
     Models,
+    /// [`Request::Rules`] would answer differently now.
+    Rules,
+    /// [`Request::Prefs`] would answer differently now.
+    Prefs,
+    /// The window is to be shown.
+    Show {
+        /// This page; `None`: where it is.
+        page: Option<Page>,
+    },
 }
 
 /// One question to the pool.
@@ -130,6 +249,10 @@ pub struct Answered {
     pub name: String,
     /// The exact model.
     pub model: ModelHash,
+    /// What kind of machine it is, in a few words that name nobody: `8 threads` or a graphics processor's name; empty
+    /// where it did not say.
+    #[serde(default)]
+    pub machine: String,
 }
 
 /// Where a job's time went, in microseconds, measured by the submitter.
@@ -162,6 +285,9 @@ pub struct StatusView {
     pub sandbox: SandboxView,
     /// The workers that run or ran last.
     pub workers: Vec<WorkerView>,
+    /// Jobs of which labels this machine runs, from anyone in its organisation.
+    #[serde(default)]
+    pub accepts: Vec<Label>,
     /// Base URL of the local API.
     pub api: Option<String>,
     /// Jobs answered here since the start.

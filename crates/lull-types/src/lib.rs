@@ -7,7 +7,9 @@ mod generate;
 mod ids;
 mod label;
 mod lending;
+mod own;
 mod presence;
+mod rule;
 mod sandbox;
 
 pub use code::{Code, Fault};
@@ -19,5 +21,7 @@ pub use generate::{FinishReason, Message, Role, Sampling, Token, TokenLogprob, U
 pub use ids::{Epoch, JobId, ModelHash, NodeId, ParseIdError, Pseudonym};
 pub use label::{Label, LabelError};
 pub use lending::{LendingView, Pause, RanHere, Reason, Until};
+pub use own::{AddingView, KeyView, Page, Prefs, Stored, StoredView, UsedDay};
 pub use presence::{Observation, Reading, Signal, Source};
+pub use rule::{Control, RuleSaid, RuleSource, RuleUnit, RuleValue, RuleView, RulesView};
 pub use sandbox::{Layer, Layers, Shortfall, Tier};

@@ -48,7 +48,7 @@ impl NodeApi for FakeNode {
             fault: None,
         };
         let models = vec![view("lull-demo", ModelPlace::Both), view("qwen2.5-7b", ModelPlace::Nowhere)];
-        Box::pin(async move { Ok(lull_types::Response::Models { models }) })
+        Box::pin(async move { Ok(lull_types::Response::Models { models, adding: Vec::new() }) })
     }
 
     fn chat(&self, request: ChatRequest) -> BoxFuture<'_, Result<Chat, Fault>> {
@@ -201,7 +201,12 @@ pub(crate) async fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub(crate) fn started() -> ChatEvent {
-    let by = Answered { node: NodeId([1; 16]), name: "Zoë's desk".into(), model: ModelHash([0xab; 32]) };
+    let by = Answered {
+        node: NodeId([1; 16]),
+        name: "Zoë's desk".into(),
+        model: ModelHash([0xab; 32]),
+        machine: String::new(),
+    };
     ChatEvent::Started { job: JobId([7; 16]), by }
 }
 

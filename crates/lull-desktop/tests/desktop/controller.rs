@@ -247,7 +247,7 @@ fn a_pause_that_failed_is_shown_and_told_with_the_way_out() {
 #[test]
 fn a_question_of_its_own_that_failed_is_no_news() {
     let mut desk = Desk::showing(lending(2, 2, false));
-    let log = Request::Log { limit: 1 };
+    let log = Request::Log { limit: 1, before: None };
     let fault = Fault::new(Code::Storage, "the disk is full");
     assert_eq!(desk.send(Event::CallFailed { request: log, fault: fault.clone() }), []);
     desk.send(Event::CallFailed { request: Request::Status, fault });
@@ -258,7 +258,7 @@ fn a_question_of_its_own_that_failed_is_no_news() {
 fn what_ran_today_is_asked_when_it_changes_and_no_more() {
     let mut desk = Desk::new();
     desk.send(Event::Tick);
-    let log = Effect::Call(Request::Log { limit: RAN_ASKED_MAX });
+    let log = Effect::Call(Request::Log { limit: RAN_ASKED_MAX, before: None });
     assert!(desk.hears(status(lending(2, 2, false))).contains(&log));
     let effects = desk.send(Event::Ran(vec![ran(desk.ms), ran(desk.ms - 24 * HOUR_MS)]));
     assert!(draws(&effects));

@@ -42,6 +42,7 @@ pub(crate) fn worker(state: WorkerState) -> WorkerView {
 
 pub(crate) fn status(lending: LendingView) -> StatusView {
     StatusView {
+        accepts: Vec::new(),
         node: NodeId([7; 16]),
         name: "desk-7".into(),
         org: "Acme".into(),

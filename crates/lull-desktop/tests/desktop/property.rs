@@ -43,7 +43,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (select(vec![Code::NotRunning, Code::NotEnrolled, Code::Timeout]), any::<String>())
             .prop_map(|(code, text)| Fault::new(code, text))
     };
-    let request = select(vec![Request::Status, Request::Resume, Request::Log { limit: 1 }]);
+    let request = select(vec![Request::Status, Request::Resume, Request::Log { limit: 1, before: None }]);
     prop_oneof![
         4 => any_status().prop_map(|status| Event::Status(Box::new(status))),
         4 => Just(Event::Tick),

@@ -2,10 +2,9 @@
 
 use std::{path::Path, process::Stdio, time::Duration};
 
+use lull_door::home;
 use lull_types::{Layer, Layers, SandboxReport};
 use tokio::{io::AsyncReadExt as _, process::Command, time::timeout};
-
-use crate::home;
 
 /// What has a worker's program confine itself, say how, and exit.
 const ARGUMENT: &str = "--sandbox-report";

@@ -1,3 +1,5 @@
+//! The folder of a node, and its small files.
+
 use std::{
     env,
     fs::{self, File, OpenOptions, TryLockError},
@@ -7,7 +9,7 @@ use std::{
 
 use lull_types::{Code, Fault};
 
-use crate::fault::storage;
+use crate::fault::{damaged, storage};
 
 /// The folder in which a node keeps everything: `LULL_HOME`.
 ///
@@ -63,19 +65,27 @@ impl Home {
         self.0.join("scratch")
     }
 
-    pub(crate) fn device_key(&self) -> PathBuf {
+    /// This machine's own key.
+    #[must_use]
+    pub fn device_key(&self) -> PathBuf {
         self.0.join("device.key")
     }
 
-    pub(crate) fn transport(&self) -> PathBuf {
+    /// The certificate for the way to the relay, and its key.
+    #[must_use]
+    pub fn transport(&self) -> PathBuf {
         self.0.join("transport.json")
     }
 
-    pub(crate) fn node(&self) -> PathBuf {
+    /// Who this machine is in its organisation.
+    #[must_use]
+    pub fn node(&self) -> PathBuf {
         self.0.join("node.json")
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
+    /// Where the door is, where its path is not too long.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
         self.0.join("node.sock")
     }
 
@@ -83,7 +93,7 @@ impl Home {
     ///
     /// # Errors
     /// [`Code::Storage`] when the disk is full or refuses to be written.
-    pub(crate) fn prove_room(&self) -> Result<(), Fault> {
+    pub fn prove_room(&self) -> Result<(), Fault> {
         let probe = self.0.join("room.new");
         remove(&probe)?;
         let written = write_new(&probe, &vec![0x55; ROOM_BYTES]);
@@ -138,7 +148,7 @@ impl Drop for HomeLock {
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// Reads one of the node's small files; `None` when it is not there.
-pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
     use io::Read;
     let fault = |error: io::Error| storage("read", path, &error);
     let file = match File::open(path) {
@@ -149,13 +159,13 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fault)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(crate::fault::damaged(path, "it is far too long"));
+        return Err(damaged(path, "it is far too long"));
     }
     Ok(Some(bytes))
 }
 
 /// Replaces one of the node's small files, whole or not at all, readable by this user only.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let fault = |error: io::Error| storage("write", path, &error);
     let fresh = path.with_extension("new");
     remove(&fresh)?;
@@ -175,7 +185,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Makes a folder, with those above it that are missing; other users cannot enter what is made.
-pub(crate) fn create_folders(path: &Path) -> Result<(), Fault> {
+pub fn create_folders(path: &Path) -> Result<(), Fault> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -184,7 +194,7 @@ pub(crate) fn create_folders(path: &Path) -> Result<(), Fault> {
 }
 
 /// Removes a file if it is there.
-pub(crate) fn remove(path: &Path) -> Result<(), Fault> {
+pub fn remove(path: &Path) -> Result<(), Fault> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(storage("remove", path, &error)),
         _ => Ok(()),
@@ -199,7 +209,8 @@ fn private_folder(path: &Path) -> io::Result<()> {
 
 /// Opens files that, where they are made, only this user can read and write.
 #[cfg(unix)]
-pub(crate) fn owner_only() -> OpenOptions {
+#[must_use]
+pub fn owner_only() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = OpenOptions::new();
     options.mode(0o600);
@@ -218,7 +229,8 @@ fn private_folder(_: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn owner_only() -> OpenOptions {
+#[must_use]
+pub fn owner_only() -> OpenOptions {
     OpenOptions::new()
 }
 

@@ -25,7 +25,7 @@ pub(crate) mod platform;
 /// The longest call, in bytes: a whole conversation.
 pub(crate) const CALL_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest reply or event, in bytes.
-pub(crate) const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Calls at once; more are turned away.
 const CALLS_MAX: usize = 512;
 /// How long a caller may take to say what it wants.
