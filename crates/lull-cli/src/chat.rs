@@ -78,7 +78,7 @@ fn messages(args: &args::Chat) -> Result<Vec<Message>, Failure> {
 
 /// The model most machines lend now; the demo only when there is no other.
 async fn best_model(node: &RemoteNode) -> Result<String, Failure> {
-    let Response::Models { models } = node.call(Request::Models).await? else {
+    let Response::Models { models, .. } = node.call(Request::Models).await? else {
         return Err(Failure::new(1, "the node gave an answer that does not fit the question"));
     };
     let real = models.into_iter().filter(|model| model.lenders > 0 && model.name != DEMO);
