@@ -228,7 +228,7 @@ async fn a_model_whose_workers_die_again_and_again_leaves_the_offer() {
         |status| matches!(&status.lending, LendingView::Lending { words, .. } if words.contains("no model that works")),
     )
     .await;
-    let Response::Models { models } = pool.lender.call(Request::Models).await.unwrap() else { panic!() };
+    let Response::Models { models, .. } = pool.lender.call(Request::Models).await.unwrap() else { panic!() };
     assert_eq!(models[0].fault.as_ref().map(|fault| fault.code), Some(Code::WorkerDied));
     // Looking again gives it another chance.
     assert_eq!(pool.lender.call(Request::Rescan).await, Ok(Response::Done));
@@ -315,7 +315,7 @@ async fn questions_side_by_side_do_not_mix() {
 #[tokio::test(flavor = "multi_thread")]
 async fn models_are_seen_from_everywhere() {
     let pool = Pool::new(&Script::default(), Evil::Honest).await;
-    let Response::Models { models } = pool.lender.call(Request::Models).await.unwrap() else { panic!() };
+    let Response::Models { models, .. } = pool.lender.call(Request::Models).await.unwrap() else { panic!() };
     assert_eq!((models[0].name.as_str(), models[0].place), (MODEL, ModelPlace::Here));
     assert_eq!(models[0].context, Some(4096));
     pool.end().await;

@@ -63,7 +63,7 @@ pub(crate) async fn model(node: &Arc<Node>, mut wish: impl FnMut(&ModelView) -> 
     let mut events = node.events();
     let waiting = async {
         loop {
-            let Response::Models { models } = node.call(Request::Models).await.unwrap() else { panic!() };
+            let Response::Models { models, .. } = node.call(Request::Models).await.unwrap() else { panic!() };
             if models.iter().any(|model| model.name == MODEL && wish(model)) {
                 return;
             }

@@ -74,13 +74,16 @@ pub(super) const ALL: &[Attempt] = &[
         control: Depends,
         act: |_| done(File::options().write(true).open("/sys/fs/cgroup/cgroup.procs")),
     },
-    Attempt {
-        name: "change_kernel_settings",
-        control: Never,
-        act: |_| done(fs::write("/proc/sys/kernel/core_pattern", "|/tmp/x")),
-    },
+    Attempt { name: "change_kernel_settings", control: Never, act: |_| kernel_setting() },
     Attempt { name: "wake_the_machine_up_later", control: Depends, act: |_| done(File::open("/dev/rtc0")) },
 ];
+
+/// What is written is what was there: tried by root, its control would change the machine otherwise.
+fn kernel_setting() -> Result<String, Stopped> {
+    let setting = "/proc/sys/kernel/core_pattern";
+    let before = fs::read(setting)?;
+    done(fs::write(setting, before))
+}
 
 fn shm(stage: &Stage) -> Result<String, Stopped> {
     let segment = call(libc::SYS_shmget, &[stage.shm_key as usize, 0, 0])?;
