@@ -13,6 +13,14 @@ lint() {
   cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 }
 
+# The window's pages: types and words that come from Rust are those that are committed, and what a browser does not need.
+pages() {
+  cargo run --quiet --locked -p xtask -- bindings --check
+  build_ui
+  ui_modules
+  (cd ui && npm run --silent check && npm test --silent)
+}
+
 # The worker is linted with the flags it is built with, so that its large tree is compiled only once.
 worker() {
   # shellcheck disable=SC2046
@@ -35,7 +43,7 @@ unit() {
 # Real processes: relay, nodes, workers with the demo model.
 e2e() {
   cargo build --locked -p lull-cli -p lull-tests --bins
-  cargo nextest run --locked -p lull-tests --no-fail-fast -E 'not binary(owner)'
+  cargo nextest run --locked -p lull-tests --no-fail-fast -E 'not (binary(owner) | binary(desktop))'
 }
 
 # The test executables that a cargo test of these arguments would run.
@@ -73,6 +81,26 @@ clients() {
   "$CARGO_TARGET_DIR/debug/lull-pool-demo$EXE" --serve --then "$venv/$bin/python" tests/clients/openai_client.py
 }
 
+# The window in a browser, beside a real relay, a real node and a real worker.
+browser() {
+  desktop_packages chromium:chromium
+  build_ui
+  modules tests/browser
+  cargo build --locked -p lull-cli -p lull-tests --bins
+  node --test tests/browser/
+}
+
+# The app itself: a tray on a real bus, a window on a real screen.
+desktop() {
+  [ "$(uname)" = Linux ] || { say "the desktop's tests are for Linux"; return 0; }
+  desktop_packages Xvfb:xvfb dbus-daemon:dbus WebKitWebDriver:webkit2gtk-driver xdotool:xdotool
+  command -v tauri-driver >/dev/null || { say "installing tauri-driver (once)"; cargo install --locked --quiet tauri-driver; }
+  build_window
+  build_window clippy -- -D warnings
+  cargo build --locked -p lull-app -p lull-cli -p lull-tests --bins
+  LULL_WINDOW="$WINDOW_TARGET_DIR/release/lull-window" cargo nextest run --locked -p lull-tests --test desktop
+}
+
 # The committed demo model, read by its own trainer's code: it still answers docs/faq.md as it stands.
 model() {
   cargo nextest run --locked --release -p xtask --features train
@@ -87,11 +115,11 @@ fuzz() {
 
 run_tests() {
   local tiers=("$@")
-  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint unit e2e owner clients model fuzz)
+  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint pages unit e2e owner desktop browser clients model fuzz)
   local name; for name in "${tiers[@]}"; do
     case "$name" in
-      tidy | lint | worker | unit | e2e | owner | clients | model | fuzz) tier "$name" ;;
-      *) die "'$name' is no tier of tests: tidy, worker, lint, unit, e2e, owner, clients, model, fuzz" ;;
+      tidy | lint | pages | worker | unit | e2e | owner | desktop | browser | clients | model | fuzz) tier "$name" ;;
+      *) die "'$name' is no tier of tests: tidy, worker, lint, pages, unit, e2e, owner, desktop, browser, clients, model, fuzz" ;;
     esac
   done
   say "all tests passed"
