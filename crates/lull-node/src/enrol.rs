@@ -51,6 +51,11 @@ pub async fn enroll(home: &Path, token: &Token, name: Option<String>, force: boo
     if Identity::is_stored(&home)? && !force {
         return Err(already_enrolled(&home));
     }
+    join(&home, token, name).await
+}
+
+/// The same for whoever holds the home's lock and knows that this machine is to be a new member.
+pub(crate) async fn join(home: &Home, token: &Token, name: Option<String>) -> Result<Enrolled, Fault> {
     let name = name.unwrap_or_else(machine_name);
     if !identity::name_fits(&name) {
         let text =
@@ -63,7 +68,7 @@ pub async fn enroll(home: &Path, token: &Token, name: Option<String>, force: boo
         .map_err(|why| Fault::new(Code::BadSeal, format!("this token does not hold ({why}); ask IT for a new one")))?;
     home.prove_room()?;
     let (identity, transport) = ask(identity).await?;
-    identity.store(&home, &transport)?;
+    identity.store(home, &transport)?;
     tracing::info!(node = %identity.device.node, org = identity.statement.org, "enrolled");
     Ok(Enrolled {
         node: identity.device.node,

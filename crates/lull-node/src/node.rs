@@ -58,6 +58,8 @@ pub struct NodeOptions {
     pub sandbox_skip: Layers,
     /// Where the organisation's rules for this machine are. `None`: where its system manages them.
     pub machine_rules: Option<PathBuf>,
+    /// Where IT places an invitation for this machine. `None`: where its system manages such things.
+    pub invitation: Option<PathBuf>,
     /// Times other than people want them.
     pub timing: Timing,
     /// Where the sensors look.
@@ -73,7 +75,7 @@ const SLOTS_MAX: u16 = 4;
 /// The environment variable that names the folder of the workers' programs.
 const WORKER_DIR_VARIABLE: &str = "LULL_WORKER_DIR";
 /// Events that a slow listener may be behind before it loses some.
-const EVENTS_MAX: usize = 64;
+pub(crate) const EVENTS_MAX: usize = 64;
 
 /// All that a node needs before its parts begin.
 struct Ready {
@@ -100,6 +102,7 @@ impl Default for NodeOptions {
             demo: true,
             sandbox_skip: Layers::new(),
             machine_rules: None,
+            invitation: None,
             timing: Timing::default(),
             senses: Senses::default(),
         }
@@ -134,6 +137,17 @@ impl Node {
     pub async fn start(home: &Path, options: NodeOptions) -> Result<Arc<Self>, Fault> {
         let home = Home::open(home)?;
         let lock = home.lock()?;
+        let (events, _) = broadcast::channel(EVENTS_MAX);
+        Self::start_in(home, lock, &options, events)
+    }
+
+    /// The same in a home that is this process's own already, for those who listen to these events.
+    pub(crate) fn start_in(
+        home: Home,
+        lock: HomeLock,
+        options: &NodeOptions,
+        events: broadcast::Sender<Event>,
+    ) -> Result<Arc<Self>, Fault> {
         let identity = Identity::load(&home)?;
         let transport = Transport::load(&home)?;
         let sealing = Arc::new(SealingKey::generate());
@@ -148,10 +162,10 @@ impl Node {
         };
         let ran = RanLog::open(home.path())?;
         let ready = Ready { home, lock, identity, transport, sealing, certificate, files, ran };
-        Self::launch(ready, &options).map(Arc::new)
+        Self::launch(ready, options, events).map(Arc::new)
     }
 
-    fn launch(ready: Ready, options: &NodeOptions) -> Result<Self, Fault> {
+    fn launch(ready: Ready, options: &NodeOptions, events: broadcast::Sender<Event>) -> Result<Self, Fault> {
         let Ready { home, lock, identity, transport, sealing, certificate, files, ran } = ready;
         let connecting = Fault::new(Code::RelayUnreachable, "the relay is being connected to");
         let (identity_sender, identity) = watch::channel(Arc::new(identity));
@@ -201,7 +215,6 @@ impl Node {
         tasks.spawn(link_task.run());
 
         let (api_url, _) = watch::channel(None);
-        let (events, _) = broadcast::channel(EVENTS_MAX);
         let (stopped_sender, stopped) = watch::channel(false);
         let node = Self {
             identity,

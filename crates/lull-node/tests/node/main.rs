@@ -6,6 +6,7 @@ mod claims;
 mod confined;
 mod door;
 mod evil;
+mod host;
 mod joining;
 mod logs;
 mod pool;

@@ -41,6 +41,10 @@ impl Org {
         Relay::start(self.dir.path(), RelayOptions { listen: self.address, admin: None }).await.unwrap()
     }
 
+    pub(crate) fn token(&self) -> lull_wire::Token {
+        admin::token_create(self.dir.path(), &[], 1, 3600).unwrap()
+    }
+
     pub(crate) async fn member(&self, name: &str, script: Option<&Script>) -> Member {
         let options = script.map_or_else(asking, |_| NodeOptions { slots: Some(1), ..lending() });
         self.member_with(name, script, options).await
