@@ -465,10 +465,30 @@ pub(crate) fn program(options: &NodeOptions) -> Result<PathBuf, String> {
 
 fn worker_dir(options: &NodeOptions) -> Option<PathBuf> {
     let named = || env::var_os(WORKER_DIR_VARIABLE).filter(|named| !named.is_empty()).map(PathBuf::from);
-    let beside = || Some(env::current_exe().ok()?.parent()?.to_owned());
-    options.worker_dir.clone().or_else(named).or_else(beside)
+    options.worker_dir.clone().or_else(named).or_else(|| beside(&env::current_exe().ok()?))
+}
+
+/// Where a program's own parts are: where packages put them (`/usr/lib/lull` for `/usr/bin/lull`), else beside it.
+fn beside(program: &Path) -> Option<PathBuf> {
+    let folder = program.parent()?;
+    let packaged = folder.parent().map(|above| above.join("lib/lull")).filter(|packaged| packaged.is_dir());
+    Some(packaged.unwrap_or_else(|| folder.to_owned()))
 }
 
 fn slots(options: &NodeOptions) -> u16 {
     options.slots.unwrap_or(cores() / THREADS_PER_SLOT).clamp(1, SLOTS_MAX.max(options.slots.unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_where_packages_put_them_or_beside_the_program() {
+        let root = tempfile::tempdir().unwrap();
+        let program = root.path().join("bin/lull");
+        assert_eq!(beside(&program), Some(root.path().join("bin")));
+        std::fs::create_dir_all(root.path().join("lib/lull")).unwrap();
+        assert_eq!(beside(&program), Some(root.path().join("lib/lull")));
+    }
 }
