@@ -1,5 +1,5 @@
-# Sourced by ./x: `./x package` builds what is shipped and packs it for this system: .deb and .rpm on Linux, a disk image
-# on macOS, an archive on Windows. The same commit on the same machine gives the same .deb and .rpm, byte for byte.
+# Sourced by ./x: `./x package` builds what is shipped and packs it for this system: .deb and .rpm on Linux, a disk
+# image on macOS, an archive on Windows. The same commit, built on the same machine, gives the same .deb and .rpm.
 
 APP_ID=org.lull.Lull
 ICON_SIZES=(16 22 24 32 48 64 128 256 512)
@@ -8,7 +8,7 @@ ICON_SIZES=(16 22 24 32 48 64 128 256 512)
 package_paths() {
   LULL_BIN="${LULL_BIN:-$CARGO_TARGET_DIR/release/lull$EXE}"
   LULL_APP="${LULL_APP:-$CARGO_TARGET_DIR/release/lull-app$EXE}"
-  LULL_WINDOW="${LULL_WINDOW:-$LULL_CACHE/window-target/release/lull-window$EXE}"
+  LULL_WINDOW="${LULL_WINDOW:-$WINDOW_TARGET_DIR/release/lull-window$EXE}"
   LULL_WORKERS="${LULL_WORKERS:-$LULL_WORKER_DIR}"
   LULL_PACKAGES="${LULL_PACKAGES:-$LULL_CACHE/packages}"
   VERSION=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -21,12 +21,10 @@ package_twins() { case "$(uname -m)" in x86_64 | amd64) echo baseline v3 ;; *) e
 
 build_shipped() {
   local twin; for twin in $(package_twins); do build_worker "$twin"; done
-  say "building the window's pages"
-  (cd ui && npm ci --no-audit --no-fund --silent && npm run --silent build) >&2
+  build_ui
   say "building lull and lull-app"
   cargo build --locked --release -p lull-cli -p lull-app
-  say "building lull-window"
-  (cd src-tauri && CARGO_TARGET_DIR="$LULL_CACHE/window-target" cargo build --locked --release)
+  build_window
 }
 
 package_tools() {
@@ -34,8 +32,6 @@ package_tools() {
   local missing=()
   command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
   command -v rpmbuild >/dev/null || missing+=(rpm)
-  [ "$1" = pack-only ] || pkg-config --exists webkit2gtk-4.1 gtk+-3.0 2>/dev/null ||
-    missing+=(libwebkit2gtk-4.1-dev libgtk-3-dev)
   # Nothing missing, nothing asked: an empty array is no argument in every bash.
   [ "${#missing[@]}" = 0 ] || install_packages "${missing[@]}"
 }
@@ -83,7 +79,8 @@ stage_linux() {
   put 644 packaging/lull-node.service "$usr/lib/systemd/user/lull-node.service"
   squeezed packaging/lull.1 "$usr/share/man/man1/lull.1.gz"
   ln -s lull.1.gz "$usr/share/man/man1/lull-app.1.gz"
-  for shell in bash:bash-completion/completions/lull zsh:zsh/site-functions/_lull fish:fish/vendor_completions.d/lull.fish; do
+  for shell in bash:bash-completion/completions/lull zsh:zsh/site-functions/_lull \
+    fish:fish/vendor_completions.d/lull.fish; do
     mkdir -p "$usr/share/$(dirname "${shell#*:}")"
     "$LULL_BIN" completions "${shell%%:*}" >"$usr/share/${shell#*:}"
   done
@@ -117,22 +114,21 @@ depends() {
 
 # pack_deb TREE OUT
 pack_deb() {
-  local arch size needs
+  local arch size needs tree="$1/../deb"
   arch=$(dpkg --print-architecture)
-  needs=$(depends "$1")
-  [ -n "$needs" ] || die "dpkg-shlibdeps found no packages that the programs need: its own words are above"
-  size=$(du -sk --apparent-size "$1" | cut -f1)
-  local tree="$1/../deb"
   cp -a "$1" "$tree"
   # Debian's zsh looks elsewhere than everybody else's.
   mkdir -p "$tree/usr/share/zsh/vendor-completions"
   mv "$tree/usr/share/zsh/site-functions/_lull" "$tree/usr/share/zsh/vendor-completions/_lull"
   rmdir "$tree/usr/share/zsh/site-functions"
-  # Debian has the text of the Apache licence already.
+  # Their texts are in `copyright`, or with Debian already.
   rm "$tree/usr/share/doc/lull/LICENSE-APACHE" "$tree/usr/share/doc/lull/LICENSE-MIT"
+  size=$(du -sk --apparent-size "$tree" | cut -f1)
   (cd "$tree" && find usr -type f | LC_ALL=C sort | xargs -d '\n' md5sum) >"$1/../md5sums"
   put 644 "$1/../md5sums" "$tree/DEBIAN/md5sums"
   put 755 packaging/prerm "$tree/DEBIAN/prerm"
+  needs=$(depends "$tree")
+  [ -n "$needs" ] || die "dpkg-shlibdeps found no packages that the programs need: its own words are above"
   sed -e "s/@VERSION@/$VERSION/" -e "s/@ARCH@/$arch/" -e "s/@SIZE_KIB@/$size/" -e "s/@DEPENDS@/$needs/" \
     packaging/control.in >"$tree/DEBIAN/control"
   settle "$tree"
@@ -194,7 +190,7 @@ package_linux() {
   pack_rpm "$1/tree" "$2"
 }
 
-# ./x package [--no-build]: the last line names the folder that holds the packages.
+# ./x package [--no-build], after scripts/desktop.sh was sourced: the last line names the folder that holds the packages.
 run_package() {
   local build=yes work
   case "${1:-}" in
@@ -203,7 +199,7 @@ run_package() {
     *) die "'$1' is no option of ./x package; there is --no-build" ;;
   esac
   package_paths
-  package_tools "$([ "$build" = yes ] || echo pack-only)"
+  package_tools
   [ "$build" = no ] || build_shipped
   programs_there
   work=$(mktemp -d "$LULL_CACHE/package.XXXXXX")
