@@ -6,7 +6,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{JOB_HEADER, LABEL_HEADER, LENDER_HEADER, error::ApiError, router::App};
+use crate::{
+    JOB_HEADER, LABEL_HEADER, LENDER_HEADER,
+    error::ApiError,
+    host::{is_own_name, own_host},
+    router::App,
+};
 
 /// How long a browser may remember a preflight's answer, in seconds.
 const PREFLIGHT_AGE_S: u32 = 600;
@@ -57,10 +62,7 @@ fn admit(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<Option<HeaderValue
         let message = format!("Requests with a foreign {what} are refused; use http://{}.", app.bound);
         ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
     };
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let host = hosts.next().and_then(|host| host.to_str().ok()).and_then(|host| host.parse::<Authority>().ok());
-    let ours = |authority: &Authority| is_ours(app, authority);
-    if hosts.next().is_some() || !host.as_ref().is_some_and(ours) || uri.authority().is_some_and(|other| !ours(other)) {
+    if own_host(app.bound, headers, uri).is_none() {
         return Err(foreign("Host"));
     }
     let mut origins = headers.get_all(header::ORIGIN).iter();
@@ -68,21 +70,12 @@ fn admit(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<Option<HeaderValue
     let parsed = origin.to_str().ok().and_then(|origin| {
         let (scheme, rest) = origin.split_once("://")?;
         let authority = rest.parse::<Authority>().ok()?;
-        Some(matches!(scheme, "http" | "https") && is_ours(app, &authority))
+        Some(matches!(scheme, "http" | "https") && is_own_name(app.bound, &authority))
     });
     if origins.next().is_some() || parsed != Some(true) {
         return Err(foreign("Origin"));
     }
     Ok(Some(origin.clone()))
-}
-
-/// Whether a name, with whatever port, can only mean this machine's loopback or the address listened on.
-fn is_ours(app: &App, authority: &Authority) -> bool {
-    let host = authority.host();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let named = host.eq_ignore_ascii_case("localhost") || matches!(host, "127.0.0.1" | "[::1]");
-    let bound = !app.bound.ip().is_unspecified() && address.parse() == Ok(app.bound.ip());
-    !authority.as_str().contains('@') && (named || bound)
 }
 
 fn authorize(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {

@@ -6,6 +6,8 @@ mod chat;
 mod error;
 mod fields;
 mod guard;
+mod host;
+mod listen;
 mod messages;
 mod models;
 mod params;
@@ -15,8 +17,10 @@ mod router;
 mod server;
 mod stream;
 
+pub use host::own_host;
+pub use listen::{PORT, listen};
 pub use router::router;
-pub use server::serve;
+pub use server::{serve, serve_router};
 
 /// The longest request body, in bytes.
 pub const BODY_BYTES_MAX: usize = 8 << 20;

@@ -1,5 +1,6 @@
 use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
 
+use axum::Router;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -38,7 +39,15 @@ pub async fn serve(
     if let Some(fault) = keys.fault() {
         tracing::warn!(code = %fault.code, reason = fault.message, "no key is accepted");
     }
-    let service = TowerToHyperService::new(router(node, keys, listener.local_addr()?));
+    let router = router(node, keys, listener.local_addr()?);
+    serve_router(listener, router, shutdown).await;
+    Ok(())
+}
+
+/// Answers with `router` on `listener` until `shutdown` resolves; then lets answers under way go on for 5 seconds.
+/// What everything that Lull serves on this machine has in common: bounds on connections and headers.
+pub async fn serve_router(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+    let service = TowerToHyperService::new(router);
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);
     let graceful = GracefulShutdown::new();
@@ -57,16 +66,15 @@ pub async fn serve(
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
         tasks.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to the local API ended early");
+                tracing::debug!(%error, "a connection from this machine ended early");
             }
             drop(place);
         });
     }
     drop(listener);
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
-        tracing::info!(connections = tasks.len(), "connections to the local API were cut off");
+        tracing::info!(connections = tasks.len(), "connections from this machine were cut off");
     }
-    Ok(())
 }
 
 type Place = tokio::sync::OwnedSemaphorePermit;
@@ -82,7 +90,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpS
                 return Some((stream, place));
             }
             Err(error) => {
-                tracing::warn!(%error, "the local API cannot take a connection");
+                tracing::warn!(%error, "a connection from this machine cannot be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -112,7 +112,8 @@ mod tests {
 
     fn events() -> (mpsc::Sender<ChatEvent>, Events) {
         let (sender, receiver) = mpsc::channel(8);
-        let by = Answered { node: NodeId([1; 16]), name: "a".into(), model: ModelHash([2; 32]), machine: String::new() };
+        let by =
+            Answered { node: NodeId([1; 16]), name: "a".into(), model: ModelHash([2; 32]), machine: String::new() };
         let frame = Frame::new(JobId([3; 16]), &by, "m".into(), 7);
         (sender, Events { chat: Chat(receiver), frame, include_usage: false, opened: false, over: false })
     }

@@ -193,6 +193,11 @@ pub(crate) enum Node {
         /// Where to serve the local API (TCP, loopback) [default: 127.0.0.1:5855, or a free port if that is taken]
         #[arg(long, value_name = "ADDR:PORT")]
         api: Option<SocketAddr>,
+        /// Show Lull's window in a browser, at an address of this machine (TCP, loopback); a machine that has not joined
+        /// can join there [default address: 127.0.0.1:5856, or a free port if that is taken]
+        #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1)]
+        #[expect(clippy::option_option, reason = "not given, given, given with an address")]
+        ui: Option<Option<SocketAddr>>,
         /// Processor threads for inference [default: the physical cores]
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
         threads: Option<u16>,

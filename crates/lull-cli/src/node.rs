@@ -5,19 +5,18 @@ use std::{
     time::Duration,
 };
 
-use lull_node::{Keys, Node as RunningNode, NodeApi, NodeOptions, Senses, Timing};
-use lull_types::{Code, Fault};
+use lull_node::{Host, Keys, Node as RunningNode, NodeApi, NodeOptions, Senses, Timing};
+use lull_types::{Code, Event, Fault};
+use lull_ui::Ui;
 use lull_wire::Token;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::broadcast::error::RecvError};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::{LogFormat, Node, Rehearsal},
     logs, output,
     output::Failure,
 };
-
-/// The keys of "LULL" on a telephone.
-const API_PORT: u16 = 5855;
 
 pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> Result<(), Failure> {
     match command {
@@ -27,15 +26,55 @@ pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> R
             let enrolled = lull_node::enroll(home, &token, name, force).await?;
             output::line(&format!("{} has joined {}. Next: lull node run", enrolled.name, enrolled.org))
         }
-        Node::Run { dedicated, api, threads, rehearsal } => {
+        Node::Run { dedicated, api, ui, threads, rehearsal } => {
             logs::start(log);
             let options = options(dedicated, threads, rehearsal);
-            let node = RunningNode::start(home, options).await?;
-            let door = lull_node::serve(node.clone(), home).await?;
-            let result = serve(home, &node, api).await;
+            let node = match ui {
+                Some(_) => Running::Hosted(Host::start(home, options).await?),
+                None => Running::Joined(RunningNode::start(home, options).await?),
+            };
+            let door = lull_node::serve(node.door(), home).await?;
+            let result = serve(home, &node, api, ui).await;
             door.close().await;
             node.shutdown().await;
             result
+        }
+    }
+}
+
+/// The node of this process. Where there is a window, a machine that has not joined can do so in it.
+#[derive(Clone)]
+enum Running {
+    Joined(Arc<RunningNode>),
+    Hosted(Arc<Host>),
+}
+
+impl Running {
+    fn door(&self) -> Arc<dyn NodeApi> {
+        match self {
+            Self::Joined(node) => node.clone(),
+            Self::Hosted(host) => host.clone(),
+        }
+    }
+
+    fn set_api_url(&self, url: String) {
+        match self {
+            Self::Joined(node) => node.set_api_url(url),
+            Self::Hosted(host) => host.set_api_url(url),
+        }
+    }
+
+    async fn shutdown(&self) {
+        match self {
+            Self::Joined(node) => node.shutdown().await,
+            Self::Hosted(host) => host.shutdown().await,
+        }
+    }
+
+    async fn stopped(&self) {
+        match self {
+            Self::Joined(node) => node.stopped().await,
+            Self::Hosted(host) => host.stopped().await,
         }
     }
 }
@@ -50,45 +89,100 @@ fn options(dedicated: bool, threads: Option<u16>, rehearsal: Rehearsal) -> NodeO
     NodeOptions { dedicated, threads, machine_rules, sandbox_skip, timing, senses, ..NodeOptions::default() }
 }
 
-/// Opens the local API and waits for the end.
-async fn serve(home: &Path, node: &Arc<RunningNode>, api: Option<SocketAddr>) -> Result<(), Failure> {
-    let listener = listen(api).await?;
-    let address = listener.local_addr()?;
-    let url = format!("http://{address}/v1");
+/// Opens the local API, and the window if it is asked for, and waits for the end.
+async fn serve(
+    home: &Path,
+    node: &Running,
+    api: Option<SocketAddr>,
+    ui: Option<Option<SocketAddr>>,
+) -> Result<(), Failure> {
+    let listener = listen(api, API).await?;
+    let window = match ui {
+        Some(asked) => Some(listen(asked, WINDOW).await?),
+        None => None,
+    };
+    let url = format!("http://{}/v1", listener.local_addr()?);
     node.set_api_url(url.clone());
     eprintln!("The local API is at {url} (a key: lull key create NAME).");
     let keys = Keys::open(home)?;
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let door: Arc<dyn NodeApi> = node.clone();
-    let mut api = tokio::spawn(lull_api::serve(listener, door, keys, async {
-        let _ = stopped.await;
-    }));
+    let stop = CancellationToken::new();
+    let ending = stop.clone().drop_guard();
+    let door = node.door();
+    let mut api = tokio::spawn(lull_api::serve(listener, door.clone(), keys, stop.clone().cancelled_owned()));
+    let mut window = tokio::spawn(show(window, door, stop));
     tokio::select! {
         () = logs::asked_to_stop() => {}
         () = node.stopped() => {}
         ended = &mut api => return Err(Failure::new(1, format!("the local API ended: {ended:?}"))),
+        ended = &mut window => return Err(Failure::new(1, format!("the window ended: {ended:?}"))),
     }
-    let _ = stop.send(());
+    drop(ending);
     // Open streams end with their node; nobody waits for a client that does not hang up.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), api).await;
+    let ends = async { (api.await, window.await) };
+    let _ = tokio::time::timeout(Duration::from_secs(1), ends).await;
     Ok(())
 }
 
-async fn listen(asked: Option<SocketAddr>) -> Result<TcpListener, Failure> {
+/// Shows the window, if there is a place for it, until the end. Each time somebody asks to see it, its address is told
+/// with a fresh token.
+async fn show(place: Option<TcpListener>, node: Arc<dyn NodeApi>, stop: CancellationToken) -> std::io::Result<()> {
+    let Some(listener) = place else {
+        stop.cancelled().await;
+        return Ok(());
+    };
+    let address = listener.local_addr()?;
+    let mut events = node.events();
+    let ui = Ui::new(node);
+    if !lull_ui::has_window() {
+        eprintln!("This build of Lull has no window: build it with ./x build.");
+    }
+    let told = ui.clone();
+    let tell = async move {
+        loop {
+            let minutes = lull_ui::TOKEN_MAX.as_secs() / 60;
+            eprintln!("Lull's window is at {} (for one browser, within {minutes} minutes).", told.url(address)?);
+            loop {
+                match events.recv().await {
+                    Ok(Event::Show { .. }) => break,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return std::future::pending().await,
+                }
+            }
+        }
+    };
+    tokio::select! {
+        ended = lull_ui::serve(listener, ui, stop.cancelled_owned()) => ended,
+        failed = tell => failed,
+    }
+}
+
+/// A door of this machine: what it is called, where it usually is, and the argument that says otherwise.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    what: &'static str,
+    port: u16,
+    argument: &'static str,
+}
+
+/// The keys of "LULL" on a telephone.
+const API: Place = Place { what: "the local API", port: 5855, argument: "--api" };
+const WINDOW: Place = Place { what: "the window", port: 5856, argument: "--ui" };
+
+async fn listen(asked: Option<SocketAddr>, place: Place) -> Result<TcpListener, Failure> {
+    let Place { what, port, argument } = place;
     if let Some(address) = asked {
         if !address.ip().is_loopback() {
-            let text =
-                format!("the local API is for this machine only: {address} is not a loopback address, use 127.0.0.1");
+            let text = format!("{what} is for this machine only: {address} is not a loopback address, use 127.0.0.1");
             return Err(Fault::new(Code::BadRequest, text).into());
         }
-        let sentence = |error| format!("the local API cannot listen on {address} ({error}): choose another with --api");
+        let sentence = |error| format!("{what} cannot listen on {address} ({error}): choose another with {argument}");
         let fault = |error| Failure::from(Fault::new(Code::BadRequest, sentence(error)));
         return TcpListener::bind(address).await.map_err(fault);
     }
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, API_PORT));
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     if let Ok(listener) = TcpListener::bind(usual).await {
         return Ok(listener);
     }
-    eprintln!("{usual} is taken, perhaps by another node: using a free port instead (choose one with --api).");
+    eprintln!("{usual} is taken, perhaps by another node: {what} gets a free port (choose one with {argument}).");
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
 }
