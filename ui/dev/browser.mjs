@@ -9,14 +9,13 @@ export async function open(port) {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu"],
   });
-  const scene = (name) => fetch(`${base}/dev/scene`, { method: "POST", body: JSON.stringify({ scene: name }) });
+  const post = (body) => fetch(`${base}/dev/scene`, { method: "POST", body: JSON.stringify(body) });
+  /** Plays a scene for a person with these preferences; `welcomed` unless it says otherwise. */
+  const scene = (name, prefs = {}) => post({ scene: name, prefs });
+  const say = (event) => post({ event });
   const close = async () => {
     await browser.close();
     await server.close();
   };
-  return { base, browser, scene, close };
+  return { base, browser, scene, say, close };
 }
-
-/** Preferences before the first script runs; `answered` skips the first-run page. */
-export const prefs = (page, chosen) =>
-  page.addInitScript((text) => localStorage.setItem("lull.prefs", text), JSON.stringify({ answered: true, ...chosen }));

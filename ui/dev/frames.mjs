@@ -1,6 +1,6 @@
 // Frame times while 100 tokens a second stream: under a 2,000-line conversation, and in an answer of 2,000 lines.
 // node dev/frames.mjs [SECONDS]
-import { open, prefs } from "./browser.mjs";
+import { open } from "./browser.mjs";
 import { longAnswer } from "./answers.mjs";
 
 const seconds = Number(process.argv[2] ?? 15);
@@ -9,7 +9,7 @@ const LINES = 2_000;
 const LIMIT_MS = 50;
 
 const { base, browser, scene, close } = await open(5871);
-await scene("lending");
+await scene("lending", { lang: "en", theme: "light" });
 
 async function conversation(page) {
   const text = longAnswer((LINES / TURNS) * 2);
@@ -103,7 +103,6 @@ function tasksOf(events) {
 let over = 0;
 const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
 const page = await context.newPage();
-await prefs(page, { lang: "en", theme: "light" });
 
 await conversation(page);
 await look(page, `Opening a conversation of ${LINES} lines`, async () => {

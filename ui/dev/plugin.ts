@@ -2,13 +2,14 @@ import { setMaxListeners } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
 
-import type { ChatRequest, Request } from "../src/lib/door.ts";
+import type { ChatRequest, Event, Prefs, Request } from "../src/lib/door.ts";
 import { ScriptedNode } from "./node.ts";
 import { SCENES, type Scene } from "./scenes.ts";
 
-/** Nothing from elsewhere, nothing inline. */
+/** Nothing from elsewhere, nothing inline. The app's own window speaks to its program at `ipc:`. */
 export const CSP =
-  "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
+  "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
+  "connect-src 'self' ipc: http://ipc.localhost; " +
   "base-uri 'none'; form-action 'none'";
 
 /** The token that the scripted node takes. */
@@ -53,9 +54,10 @@ async function read<T>(request: IncomingMessage): Promise<T> {
 }
 
 async function scene(node: ScriptedNode, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const asked = await read<{ scene: Scene }>(request);
-  if (!SCENES.includes(asked.scene)) return json(response, 400, { scenes: SCENES });
-  node.play(asked.scene);
+  const asked = await read<{ scene?: Scene; prefs?: Partial<Prefs>; event?: Event }>(request);
+  if (asked.event) node.say(asked.event);
+  if (asked.scene && !SCENES.includes(asked.scene)) return json(response, 400, { scenes: SCENES });
+  if (asked.scene) node.play(asked.scene, asked.prefs);
   json(response, 200, asked);
 }
 

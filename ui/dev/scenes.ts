@@ -17,6 +17,8 @@ export const SCENES = [
   "relay_down",
   "empty",
   "weak",
+  "adding",
+  "not_joined",
   "gone",
   "signed_out",
 ] as const;
@@ -118,6 +120,7 @@ export function statusOf(scene: Scene, now: number, lending: LendingView): Statu
     workers: idle
       ? []
       : [{ model: "qwen3-4b-q4_k_m", state: "busy", pid: 48213, restarts: 0, last_fault: null }],
+    accepts: ["public", "internal", "confidential"],
     api: scene === "empty" ? null : "http://127.0.0.1:5855/v1",
     jobs_lent: 41,
     jobs_asked: 12,

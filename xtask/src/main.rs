@@ -1,5 +1,8 @@
-//! The project's own tools: the house rules that a compiler cannot check, and how the demo model is made.
+//! The project's own tools: the house rules that a compiler cannot check, what the window takes from Rust, and how the
+//! demo model is made.
 
+#[cfg(feature = "bindings")]
+mod bindings;
 #[cfg(feature = "train")]
 mod demo_model;
 mod tidy;
@@ -22,10 +25,25 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<()> {
     match args.first().map(String::as_str) {
         Some("tidy") => tidy::run(),
+        #[cfg(feature = "bindings")]
+        Some("bindings") => bindings::run(&args[1..]),
+        #[cfg(not(feature = "bindings"))]
+        Some("bindings") => again_with("bindings", args),
         #[cfg(feature = "train")]
         Some("demo-model") => demo_model::run(&args[1..]),
         #[cfg(not(feature = "train"))]
         Some("demo-model") => bail!("training needs its own build: ./x demo-model"),
-        _ => bail!("tasks: tidy, demo-model"),
+        _ => bail!("tasks: tidy, bindings, demo-model"),
     }
+}
+
+/// Builds and runs this program with a feature that only one task needs.
+#[cfg(not(feature = "bindings"))]
+fn again_with(feature: &str, args: &[String]) -> Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let asked = ["run", "--quiet", "-p", "xtask", "--features", feature, "--"];
+    if !std::process::Command::new(cargo).args(asked).args(args).status()?.success() {
+        bail!("{} did not succeed", args.join(" "));
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-use lull_types::{Pause, Request};
+use lull_types::{Page, Pause, Request};
 use serde::{Deserialize, Serialize};
 
 use crate::Lang;
@@ -47,33 +47,6 @@ pub enum Does {
     Open(Option<Page>),
     /// The app ends.
     Quit,
-}
-
-/// A page of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Page {
-    /// What Lull is, what it costs, who sees what; joining, agreeing, declining.
-    Welcome,
-    /// What this machine does and gave.
-    Home,
-    /// What ran here, within the page on privacy.
-    Ran,
-    /// The organisation's rules, within the settings.
-    Rules,
-}
-
-impl Page {
-    /// Where the window finds it: the end of its address.
-    #[must_use]
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Welcome => "#/welcome",
-            Self::Home => "#/home",
-            Self::Ran => "#/privacy/ran",
-            Self::Rules => "#/settings/organisation",
-        }
-    }
 }
 
 impl Action {

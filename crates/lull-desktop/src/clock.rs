@@ -31,17 +31,8 @@ pub(crate) fn moment(lang: Lang, at: &Zoned, now: &Zoned) -> String {
     }
 }
 
-/// A day that has been: "today", "yesterday", "20 November".
-pub(crate) fn day(lang: Lang, date: Date, now: &Zoned) -> String {
-    match days_from(now.date(), date) {
-        0 => words::day_today(lang).into(),
-        -1 => words::day_yesterday(lang).into(),
-        _ => words::day_date(lang, date.day(), month(lang, date.month())),
-    }
-}
-
 /// How many calendar days later `to` is.
-pub(crate) fn days_from(from: Date, to: Date) -> i32 {
+fn days_from(from: Date, to: Date) -> i32 {
     (to - from).get_days()
 }
 
@@ -50,7 +41,7 @@ fn weekday(lang: Lang, day: Weekday) -> &'static str {
 }
 
 /// The name of a day of the week; 0 is Monday.
-pub(crate) fn weekday_name(lang: Lang, day: u8) -> &'static str {
+fn weekday_name(lang: Lang, day: u8) -> &'static str {
     match day % 7 {
         0 => words::monday(lang),
         1 => words::tuesday(lang),
@@ -104,15 +95,6 @@ fn whole_minutes(lang: Lang, minutes: u64) -> String {
     }
 }
 
-/// A time that something took: seconds, then minutes, then hours, rounded down.
-pub(crate) fn took(lang: Lang, ms: u64) -> String {
-    match ms / 1_000 {
-        seconds @ 0..10 => words::seconds(lang, decimal(lang, seconds as f64 + (ms % 1_000 / 100) as f64 / 10.0, 1)),
-        seconds @ 10..60 => words::seconds(lang, seconds),
-        seconds => whole_minutes(lang, seconds / 60),
-    }
-}
-
 /// A whole number with marks between the thousands.
 pub(crate) fn number(lang: Lang, number: u64) -> String {
     let digits = number.to_string();
@@ -124,30 +106,6 @@ pub(crate) fn number(lang: Lang, number: u64) -> String {
         marked.push(digit);
     }
     marked
-}
-
-/// A number with so many digits behind the point.
-pub(crate) fn decimal(lang: Lang, number: f64, digits: usize) -> String {
-    format!("{number:.digits$}").replace('.', words::decimal_point(lang))
-}
-
-/// A size on disk: 1 kB is 1,000 bytes.
-pub(crate) fn size(lang: Lang, bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => words::kilobytes(lang, bytes.div_ceil(1_000)),
-        1_000_000..1_000_000_000 => words::megabytes(lang, decimal(lang, bytes as f64 / 1e6, 1)),
-        _ => words::gigabytes(lang, decimal(lang, bytes as f64 / 1e9, 1)),
-    }
-}
-
-/// An estimated energy.
-pub(crate) fn energy(lang: Lang, watt_hours: f64) -> String {
-    match watt_hours {
-        wh if !(0.0..=1e12).contains(&wh) => words::watt_hours(lang, 0),
-        wh if wh < 10.0 => words::watt_hours(lang, decimal(lang, wh, 2)),
-        wh if wh < 1_000.0 => words::watt_hours(lang, decimal(lang, wh, 0)),
-        wh => words::kilowatt_hours(lang, decimal(lang, wh / 1_000.0, 1)),
-    }
 }
 
 #[cfg(test)]
@@ -213,14 +171,5 @@ mod tests {
             assert_eq!([number(Lang::En, value), number(Lang::De, value)], [en, de]);
         }
         assert_eq!(number(Lang::De, 12_345_678), "12.345.678");
-        assert_eq!(took(Lang::De, 1_550), "1,5 s");
-        assert_eq!(took(Lang::En, 59_999), "59 s");
-        assert_eq!(took(Lang::En, 3_700_000), "1 h 1 min");
-        assert_eq!(size(Lang::En, 1), "1 kB");
-        assert_eq!(size(Lang::De, 3_250_000), "3,2 MB");
-        assert_eq!(size(Lang::De, 4_700_000_000), "4,7 GB");
-        assert_eq!(energy(Lang::En, 0.256), "about 0.26 Wh (estimated)");
-        assert_eq!(energy(Lang::De, 1_250.0), "etwa 1,2 kWh (geschätzt)");
-        assert_eq!(energy(Lang::En, f64::NAN), "about 0 Wh (estimated)");
     }
 }

@@ -1,8 +1,8 @@
 use jiff::Zoned;
-use lull_types::{Code, Fault, RanHere, Request, StatusView};
+use lull_types::{Code, Fault, Page, Prefs, RanHere, Request, StatusView};
 
 use crate::{
-    Action, Does, Face, Lang, Menu, Node, Notice, Page, RAN_ASKED_MAX, Ran, State, clock, face, headline, menu,
+    Action, Does, Face, Lang, Menu, Node, Notice, RAN_ASKED_MAX, Ran, State, clock, face, headline, menu,
     notice::Told,
 };
 
@@ -23,6 +23,8 @@ pub enum Event {
     Status(Box<StatusView>),
     /// The node answered [`Request::Log`].
     Ran(Vec<RanHere>),
+    /// The node answered [`Request::Prefs`].
+    Prefs(Prefs),
     /// The node says that something changed.
     Node(lull_types::Event),
     /// The node cannot be reached, has ended, or there is none ([`Code::NotEnrolled`]).
@@ -42,8 +44,8 @@ pub enum Event {
     WindowOpened,
     /// The window is closed.
     WindowClosed,
-    /// Another language was chosen.
-    Lang(Lang),
+    /// The window cannot be opened, and why.
+    WindowFailed(String),
     /// Time has passed: at [`Controller::wake_at_unix_ms`], or earlier.
     Tick,
 }
@@ -71,6 +73,10 @@ pub struct Controller {
     state: State,
     told: Told,
     window: bool,
+    /// The system's language, for whoever chose none.
+    system: Lang,
+    /// Whether the first page was answered; `None`: not known yet.
+    welcomed: Option<bool>,
     /// What is on the screen now.
     drawn: Option<(Face, Menu)>,
     heard_ms: u64,
@@ -90,13 +96,15 @@ struct Wishes {
 }
 
 impl Controller {
-    /// A controller that knows nothing yet. Send it [`Event::Tick`] to begin.
+    /// A controller that knows nothing yet, in the system's language. Send it [`Event::Tick`] to begin.
     #[must_use]
-    pub fn new(lang: Lang, now: &Zoned) -> Self {
+    pub fn new(system: Lang, now: &Zoned) -> Self {
         Self {
-            state: State::new(lang),
+            state: State::new(system),
             told: Told::default(),
             window: false,
+            system,
+            welcomed: None,
             drawn: None,
             heard_ms: clock::unix_ms(now),
             asked_ms: None,
@@ -154,8 +162,8 @@ impl Controller {
         match event {
             Event::Status(status) => self.heard(status, now_ms),
             Event::Ran(jobs) => self.state.ran = Some(Ran::of(&jobs)),
-            Event::Node(lull_types::Event::Status) => wishes.call = Some(Request::Status),
-            Event::Node(_) => {}
+            Event::Prefs(prefs) => wishes.window = self.prefers(&prefs),
+            Event::Node(event) => self.changed(event, &mut wishes),
             Event::NodeLost(fault) => self.lost(&fault),
             Event::CallFailed { request, fault } => wishes.notice = self.failed(&request, fault, now_ms),
             Event::Chosen(action) => {
@@ -173,10 +181,27 @@ impl Controller {
                 // The log may have been erased there.
                 self.log_wanted = true;
             }
-            Event::Lang(lang) => self.state.lang = lang,
+            Event::WindowFailed(why) => wishes.notice = self.refused(Fault::new(Code::Internal, why), false, now_ms),
             Event::Tick => {}
         }
         wishes
+    }
+
+    fn changed(&self, event: lull_types::Event, wishes: &mut Wishes) {
+        match event {
+            lull_types::Event::Status => wishes.call = Some(Request::Status),
+            lull_types::Event::Prefs => wishes.call = Some(Request::Prefs),
+            // An open window hears it by itself.
+            lull_types::Event::Show { page } => wishes.window = (!self.window).then(|| self.page(page)),
+            lull_types::Event::Models | lull_types::Event::Rules => {}
+        }
+    }
+
+    /// The first time that nobody has answered the first page, it is shown.
+    fn prefers(&mut self, prefs: &Prefs) -> Option<Option<Page>> {
+        self.state.lang = prefs.lang.as_deref().map_or(self.system, Lang::of_locale);
+        let before = self.welcomed.replace(prefs.welcomed);
+        (before.is_none() && !prefs.welcomed && !self.window).then_some(Some(Page::Welcome))
     }
 
     fn heard(&mut self, status: Box<StatusView>, now_ms: u64) {
@@ -195,21 +220,24 @@ impl Controller {
                 self.lost(&fault);
                 None
             }
-            // The count stays as it was.
-            Request::Log { .. } => None,
-            request => {
-                let was_pause = matches!(request, Request::Pause { .. });
-                let notice = self.told.failed(self.state.lang, &fault.message, was_pause, now_ms);
-                self.state.failed = Some(fault);
-                self.failed_ms = now_ms;
-                notice
-            }
+            // What was known stays.
+            Request::Log { .. } | Request::Prefs => None,
+            request => self.refused(fault, matches!(request, Request::Pause { .. }), now_ms),
         }
+    }
+
+    /// A person asked for something and did not get it.
+    fn refused(&mut self, fault: Fault, was_pause: bool, now_ms: u64) -> Option<Notice> {
+        let notice = self.told.failed(self.state.lang, &fault.message, was_pause, now_ms);
+        self.state.failed = Some(fault);
+        self.failed_ms = now_ms;
+        notice
     }
 
     /// An open window stays where it is unless a page was asked for.
     fn page(&self, asked: Option<Page>) -> Option<Page> {
-        let home = || if self.state.node == Node::NotJoined { Page::Welcome } else { Page::Home };
+        let new_here = self.state.node == Node::NotJoined || self.welcomed == Some(false);
+        let home = || if new_here { Page::Welcome } else { Page::Home };
         asked.or_else(|| (!self.window).then(home))
     }
 

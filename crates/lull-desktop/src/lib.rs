@@ -5,16 +5,14 @@ mod action;
 mod clock;
 mod controller;
 mod headline;
-mod hours;
 mod lang;
 mod menu;
 mod notice;
-pub mod pages;
 mod reason;
 mod state;
 mod words;
 
-pub use action::{Action, Does, Page};
+pub use action::{Action, Does};
 pub use controller::{Controller, Effect, Event};
 pub use headline::Headline;
 pub use lang::Lang;

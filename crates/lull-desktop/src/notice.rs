@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use lull_types::{Code, LendingView, LinkView, Reason, StatusView};
+use lull_types::{Code, LendingView, LinkView, Page, Reason, StatusView};
 use serde::{Deserialize, Serialize};
 
-use crate::{Lang, Node, Page, State, reason, words};
+use crate::{Lang, Node, State, reason, words};
 
 /// The least time between two notices of one kind, in milliseconds: four hours.
 pub const NOTICE_EVERY_MS: u64 = 4 * 3_600_000;

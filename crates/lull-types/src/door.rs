@@ -7,6 +7,7 @@ use crate::{
 
 /// What can be asked of a running node. A chat is asked with [`ChatRequest`], which has a channel of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "call", rename_all = "snake_case")]
 pub enum Request {
     /// What the node is and does now.
@@ -112,6 +113,7 @@ pub enum Request {
 
 /// A node's answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Response {
     /// To [`Request::Status`].
@@ -172,6 +174,7 @@ pub enum Response {
 
 /// Something changed: small, so that it can be sent to every window. Ask again for what it concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// [`Request::Status`] would answer differently now.
@@ -191,6 +194,7 @@ pub enum Event {
 
 /// One question to the pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct ChatRequest {
     /// The model's name in the pool.
     pub model: String,
@@ -206,6 +210,7 @@ pub struct ChatRequest {
 
 /// What happens to a question, in order: any number of `Queued`, `Started`, `Token`s, then one `Done` or `Failed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "chat", rename_all = "snake_case")]
 pub enum ChatEvent {
     /// It waits for a slot.
@@ -242,6 +247,7 @@ pub enum ChatEvent {
 
 /// Who answers a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Answered {
     /// The lending node.
     pub node: NodeId,
@@ -257,6 +263,7 @@ pub struct Answered {
 
 /// Where a job's time went, in microseconds, measured by the submitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct JobTimings {
     /// From asking to the grant.
     pub grant_us: u64,
@@ -268,6 +275,7 @@ pub struct JobTimings {
 
 /// A node, seen from outside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct StatusView {
     /// This machine.
     pub node: NodeId,
@@ -300,6 +308,7 @@ pub struct StatusView {
 
 /// The way to the relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "link", rename_all = "snake_case")]
 pub enum LinkView {
     /// Connected.
@@ -320,6 +329,7 @@ pub enum LinkView {
 
 /// What stands between a worker and this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct SandboxView {
     /// The best tier that the layers make; `None`: they make none, or it is not known which there are.
     pub tier: Option<Tier>,
@@ -345,6 +355,7 @@ pub struct SandboxReport {
 
 /// How something on this machine stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// As it should be.
@@ -357,6 +368,7 @@ pub enum Health {
 
 /// One thing that was looked at on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Finding {
     /// What was looked at, in one word that stays the same.
     pub check: String,
@@ -370,6 +382,7 @@ pub struct Finding {
 
 /// A worker process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct WorkerView {
     /// The model it runs.
     pub model: String,
@@ -385,6 +398,7 @@ pub struct WorkerView {
 
 /// What a worker does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
     /// Reading its model.
@@ -401,6 +415,7 @@ pub enum WorkerState {
 
 /// Where a model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ModelPlace {
     /// Only on this machine.
@@ -415,6 +430,7 @@ pub enum ModelPlace {
 
 /// A model, seen from a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct ModelView {
     /// Its name.
     pub name: String,

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who says a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Instructions for the whole conversation.
@@ -14,6 +15,7 @@ pub enum Role {
 
 /// One turn of a conversation, as the model's template gets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Message {
     /// Who says it.
     pub role: Role,
@@ -23,6 +25,7 @@ pub struct Message {
 
 /// How the next token is chosen. The defaults are greedy-free: temperature 1, nothing cut off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Sampling {
     /// 0 is greedy; 2 is the most.
@@ -85,11 +88,13 @@ impl Default for Sampling {
 
 /// How likely a token was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct TokenLogprob {
     /// The token's number in the model's vocabulary.
     pub id: u32,
     /// The token's own bytes.
     #[serde(with = "bytes")]
+    #[cfg_attr(feature = "ts", ts(type = "number[]"))]
     pub bytes: Vec<u8>,
     /// The natural logarithm of its probability under the model, before temperature, penalties or cuts.
     pub logprob: f32,
@@ -97,6 +102,7 @@ pub struct TokenLogprob {
 
 /// One generated token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Token {
     /// Its place in the answer, from 0.
     pub position: u32,
@@ -114,6 +120,7 @@ pub struct Token {
 
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// The model said so, or a stop string was reached.
@@ -124,6 +131,7 @@ pub enum FinishReason {
 
 /// What an answer cost, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Usage {
     /// Tokens of the templated prompt.
     pub prompt_tokens: u32,

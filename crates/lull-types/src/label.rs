@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A job's data class: it decides which nodes may see the job.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(type = "string"))]
 #[serde(try_from = "String", into = "String")]
 pub struct Label(String);
 

@@ -6,6 +6,7 @@ use crate::Signal;
 
 /// Why a machine does not lend now. The words are in [`std::fmt::Display`]; programs branch on the name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Reason {
     /// Its owner has not agreed to lend.
@@ -50,6 +51,7 @@ pub enum Reason {
 
 /// What happens next unless something else happens before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(type = "number"))]
 #[serde(transparent)]
 pub struct Until {
     /// In milliseconds since 1970.
@@ -99,6 +101,7 @@ const fn in_use(signal: Signal) -> &'static str {
 
 /// Whether this machine lends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "lending", rename_all = "snake_case")]
 pub enum LendingView {
     /// It does not lend, and nothing but a person's word changes that.
@@ -162,6 +165,7 @@ impl LendingView {
 
 /// For how long a person pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "pause", rename_all = "snake_case")]
 pub enum Pause {
     /// For so many seconds.
@@ -177,6 +181,7 @@ pub enum Pause {
 
 /// One job that ran here, as its owner may see it: no content, and nobody's name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct RanHere {
     /// Its place in the log.
     pub id: u64,

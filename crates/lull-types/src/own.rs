@@ -6,6 +6,7 @@ use crate::Fault;
 
 /// A key for the local API, as it may be shown: never the key itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct KeyView {
     /// Its name.
@@ -16,6 +17,7 @@ pub struct KeyView {
 
 /// What was asked from this machine on one day of one model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct UsedDay {
     /// The day in this machine's time zone, as `2026-11-23`.
     pub day: String,
@@ -33,6 +35,7 @@ pub struct UsedDay {
 
 /// A model that is being added to this machine, or could not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct AddingView {
     /// Where it comes from: a file or folder on this machine.
     pub path: String,
@@ -48,6 +51,7 @@ pub struct AddingView {
 
 /// Something that Lull keeps on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct StoredView {
     /// What.
     pub what: Stored,
@@ -59,6 +63,7 @@ pub struct StoredView {
 
 /// What Lull keeps on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Stored {
     /// Who this machine is: its keys and certificates.
@@ -77,6 +82,7 @@ pub enum Stored {
 
 /// What a person prefers in the app. Nothing is decided by it but how the app looks and whether it starts by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default, deny_unknown_fields)]
 pub struct Prefs {
     /// `en` or `de`; `None`: the system's.
@@ -93,6 +99,7 @@ pub struct Prefs {
 
 /// A page of the window, or a place on one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Page {
     /// What Lull is, what it costs, who sees what; joining, agreeing, declining.

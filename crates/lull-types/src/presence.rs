@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What must be known before a machine may lend. Several [`Source`]s may speak to one signal; the worst of them counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
     /// Keyboard, pointer, touch.

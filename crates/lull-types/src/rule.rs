@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every rule that counts on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct RulesView {
     /// In the order of the settings file.
     pub rules: Vec<RuleView>,
@@ -17,6 +18,7 @@ pub struct RulesView {
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct RuleView {
     /// Table and key, as in the settings file: `lend.idle_minutes`.
     pub key: String,
@@ -36,6 +38,7 @@ pub struct RuleView {
 
 /// How a rule is changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "control", rename_all = "snake_case")]
 pub enum Control {
     /// On or off.
@@ -71,6 +74,7 @@ pub enum Control {
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "units")]
 pub enum RuleUnit {
@@ -85,6 +89,7 @@ pub enum RuleUnit {
 
 /// What a rule says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "value", content = "is", rename_all = "snake_case")]
 pub enum RuleValue {
     /// Of [`Control::Switch`].
@@ -103,6 +108,7 @@ pub enum RuleValue {
 
 /// Whose word counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum RuleSource {
     /// Nobody's: Lull's own choice.
@@ -115,6 +121,7 @@ pub enum RuleSource {
 
 /// A word that does not count as it was said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct RuleSaid {
     /// Whose.
     pub source: RuleSource,

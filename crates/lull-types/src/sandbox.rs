@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One thing that stands between a worker and the machine it runs on. A worker reports those it has put up itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Layer {
@@ -40,6 +41,7 @@ pub type Layers = BTreeSet<Layer>;
 
 /// How well a worker is confined. Each tier holds all layers of the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// Filters on system calls and files, without namespaces: where the system does not let people have those.
@@ -50,6 +52,7 @@ pub enum Tier {
 
 /// A layer that could not be put up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Shortfall {
     /// Which.
     pub layer: Layer,

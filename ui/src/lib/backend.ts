@@ -1,4 +1,4 @@
-import type { ChatEvent, ChatRequest, Code, Event, Fault, Request, Response } from "./door";
+import { CODES, type ChatEvent, type ChatRequest, type Code, type Event, type Fault, type Request, type Response } from "./door";
 
 /** The one way from the screens to the node. */
 export interface Backend {
@@ -8,6 +8,12 @@ export interface Backend {
   events(on: (event: Event) => void, heard?: (open: boolean) => void): () => void;
   /** Asks the pool. The last event is always `done` or `failed`, unless it is stopped before. */
   chat(request: ChatRequest, on: (event: ChatEvent) => void): { stop(): void };
+  /** Hands a text to the person as a file; `false`: they changed their mind. */
+  save(name: string, type: string, text: string): Promise<boolean>;
+  /** Lets the person choose a model on this machine, where the window can; `null`: they changed their mind. */
+  pickModel?(folder: boolean): Promise<string | null>;
+  /** Whether this is the app's own window, which can start by itself. */
+  readonly app: boolean;
 }
 
 /** Why the node did not answer as asked. */
@@ -23,6 +29,13 @@ export class DoorError extends Error {
   get fault(): Fault {
     return { code: this.code, message: this.message };
   }
+}
+
+/** A fault from outside: one whose code this window does not know is a fault of Lull's own. */
+export function readableFault(said: unknown): Fault {
+  const { code, message } = (typeof said === "object" && said !== null ? said : { message: said }) as Partial<Fault>;
+  const known = CODES.find((name) => name === code);
+  return { code: known ?? "internal", message: String(message ?? code ?? "") };
 }
 
 /** Whatever was thrown, as a fault that a person can read. */

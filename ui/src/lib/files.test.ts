@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { readText, toCsv } from "./files";
 
 test("no cell is a formula, and quotes and commas survive", () => {
-  const job = { id: 1, ended_unix_ms: 0, prompt_tokens: 1, completion_tokens: 2, ran_ms: 3, energy_wh: 0.5, outcome: "completed" };
-  const lines = toCsv([{ ...job, model: '=HYPERLINK("x"),1' }, { ...job, model: "plain" }]).split("\r\n");
-  expect(lines[0]).toBe("ended,id,ended_unix_ms,model,prompt_tokens,completion_tokens,ran_ms,energy_wh,outcome");
-  expect(lines[1]).toBe(`1970-01-01T00:00:00.000Z,1,0,"'=HYPERLINK(""x""),1",1,2,3,0.5,completed`);
+  const day = { day: "2026-11-23", answered: 3, unanswered: 1, prompt_tokens: 40, completion_tokens: 50 };
+  const lines = toCsv([{ ...day, model: '=HYPERLINK("x"),1' }, { ...day, model: "plain" }]).split("\r\n");
+  expect(lines[0]).toBe("day,model,answered,unanswered,prompt_tokens,completion_tokens");
+  expect(lines[1]).toBe(`2026-11-23,"'=HYPERLINK(""x""),1",3,1,40,50`);
   expect(lines[2]).toContain(",plain,");
   expect(lines[3]).toBe("");
 });

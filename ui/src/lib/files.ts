@@ -1,21 +1,19 @@
-import type { RanHere } from "./door";
+import type { UsedDay } from "./door";
 
 /** Columns of the export, in order: the names of the door's type. */
 const COLUMNS = [
-  "id",
-  "ended_unix_ms",
+  "day",
   "model",
+  "answered",
+  "unanswered",
   "prompt_tokens",
   "completion_tokens",
-  "ran_ms",
-  "energy_wh",
-  "outcome",
-] as const satisfies (keyof RanHere)[];
+] as const satisfies (keyof UsedDay)[];
 
-/** RFC 4180, with a column more: the end as ISO 8601. */
-export function toCsv(jobs: readonly RanHere[]): string {
-  const rows = jobs.map((job) => [new Date(job.ended_unix_ms).toISOString(), ...COLUMNS.map((column) => job[column])]);
-  return [["ended", ...COLUMNS], ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+/** RFC 4180. */
+export function toCsv(days: readonly UsedDay[]): string {
+  const rows = days.map((day) => COLUMNS.map((column) => day[column]));
+  return [COLUMNS, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
 /** A cell that no spreadsheet takes for a formula: model names come from other people. */
@@ -25,8 +23,8 @@ function cell(value: string | number): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Hands a file to the person. */
-export function save(name: string, type: string, text: string): void {
+/** Hands a file to the person as a browser does. */
+export function download(name: string, type: string, text: string): void {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");
   link.href = url;

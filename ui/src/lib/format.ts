@@ -1,3 +1,4 @@
+import { LABELS } from "./door";
 import { prefs } from "./prefs.svelte";
 import { t } from "./words";
 
@@ -87,4 +88,10 @@ export function capital(text: string): string {
 export function outcome(name: string): string {
   if (name === "completed" || name === "cancelled" || name === "yielding") return t(`outcome_${name}`);
   return name;
+}
+
+/** A label in words; one that an organisation made up says itself. */
+export function labelName(label: string): string {
+  const known = LABELS.find((name) => name === label);
+  return known ? t(`label_${known}`) : label;
 }

@@ -49,7 +49,7 @@ test("a node that is gone is not running, and a window without a session is unau
   await expect(httpBackend(base).call({ call: "status" })).rejects.toMatchObject({ code: "unauthorized" });
   await expect(login("wrong", base)).rejects.toBeInstanceOf(DoorError);
   await login("dev", base);
-  expect(await httpBackend(base).call({ call: "log", limit: 3 })).toMatchObject({ reply: "log" });
+  expect(await httpBackend(base).call({ call: "log", limit: 3, before: null })).toMatchObject({ reply: "log" });
 });
 
 test("an answer streams in order and ends once", async () => {

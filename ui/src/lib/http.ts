@@ -1,9 +1,12 @@
-import { type Backend, DoorError } from "./backend";
-import { CODES, type ChatEvent, type ChatRequest, type Event, type Fault, type Request, type Response } from "./door";
+import { type Backend, DoorError, readableFault } from "./backend";
+import { type ChatEvent, type ChatRequest, type Event, type Fault, type Request, type Response } from "./door";
+import { download } from "./files";
 import { SseReader } from "./sse";
 
-/** How long a call may take before the node counts as silent. */
+/** How long a call may take before the node counts as silent, and one that asks others or looks at the whole machine. */
 const CALL_TIMEOUT_MS = 15_000;
+const SLOW_TIMEOUT_MS = 90_000;
+const SLOW: ReadonlySet<Request["call"]> = new Set(["join", "doctor", "diagnostics"]);
 /** Waits between tries to hear events again. */
 const RETRY_MS = [500, 1_000, 2_000, 5_000] as const;
 
@@ -16,6 +19,8 @@ export function httpBackend(base = ""): Backend {
     call: (request) => call(base, request),
     events: (on, heard) => events(base, on, heard),
     chat: (request, on) => chat(base, request, on),
+    save: async (name, type, text) => (download(name, type, text), true),
+    app: false,
   };
 }
 
@@ -42,7 +47,8 @@ async function post(url: string, body: unknown, signal?: AbortSignal): Promise<g
 }
 
 async function call(base: string, request: Request): Promise<Response> {
-  const answer = await post(`${base}/ui/call`, request);
+  const limit = AbortSignal.timeout(SLOW.has(request.call) ? SLOW_TIMEOUT_MS : CALL_TIMEOUT_MS);
+  const answer = await post(`${base}/ui/call`, request, limit);
   const body: unknown = await answer.json().catch(() => null);
   const fault = readFault(body);
   if (fault) throw new DoorError(fault);
@@ -64,10 +70,7 @@ async function faultIn(answer: globalThis.Response): Promise<Fault> {
 }
 
 function readFault(body: unknown): Fault | null {
-  if (typeof body !== "object" || body === null || !("fault" in body)) return null;
-  const { code, message } = body.fault as Partial<Fault>;
-  const known = CODES.find((name) => name === code);
-  return { code: known ?? "internal", message: String(message ?? code ?? "") };
+  return typeof body === "object" && body !== null && "fault" in body ? readableFault(body.fault) : null;
 }
 
 function events(base: string, on: (event: Event) => void, heard?: (open: boolean) => void): () => void {

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 
-import { SIGNALS, type LendingView, type Reason } from "./door";
+import { SIGNALS, type LendingView, type LinkView, type Reason } from "./door";
 import { headline, reasonWords } from "./lending";
 import { prefs } from "./prefs.svelte";
 
@@ -8,8 +8,9 @@ const NOW = new Date(2026, 10, 22, 14, 0).getTime();
 const MINUTE = 60_000;
 afterEach(() => void (prefs.lang = "en"));
 
-const line = (view: LendingView) => {
-  const { mood, title, reason, until } = headline(view, NOW);
+const UP: LinkView = { link: "up", relay: "r", certificate_until_s: 0 };
+const line = (lending: LendingView, relay: LinkView = UP) => {
+  const { mood, title, reason, until } = headline({ lending, relay }, NOW);
   return [mood, title, reason, until].join(" | ");
 };
 const paused = (until: number | null): LendingView => ({ lending: "paused", until, words: "" });
@@ -27,9 +28,13 @@ test("each state says what, why and until when", () => {
     "waiting | Waiting to lend | making sure that you are away | not before 14:02 (in 2 min)",
   );
   expect(line({ lending: "yielding", reason: { because: "in_use", signal: "input", what: "" }, words: "", until: NOW + 300 })).toBe(
-    "yielding | Giving back | you are using this computer | any moment now",
+    "yielding | Giving back | you are using this computer | this ends any moment",
   );
   expect(headline(undefined, NOW).mood).toBe("silent");
+  const down: LinkView = { link: "down", relay: "r", reason: { code: "relay_unreachable", message: "" } };
+  expect(line(lending(2), down)).toBe("waiting | Waiting to lend | your organisation's relay cannot be reached | ");
+  expect(line({ ...lending(0), slots: 0 } as LendingView)).toBe("waiting | Waiting to lend | there is no working model on this computer | ");
+  expect(line(paused(null), down)).toContain("Paused");
 });
 
 test("German", () => {
@@ -50,6 +55,6 @@ test("every reason has words of its own, and only what no time mends has a way o
     ]),
   ];
   expect(new Set(reasons.map(reasonWords)).size).toBe(reasons.length);
-  const ways = reasons.filter((reason) => headline({ lending: "off", reason, words: "" }, NOW).way);
+  const ways = reasons.filter((reason) => headline({ lending: { lending: "off", reason, words: "" }, relay: UP }, NOW).way);
   expect(ways.map(({ because }) => because)).toEqual(["organisation", "rules_broken", "no_worker"]);
 });

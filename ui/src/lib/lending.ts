@@ -1,4 +1,4 @@
-import type { LendingView, Reason } from "./door";
+import type { LendingView, Reason, StatusView } from "./door";
 import { moment, span } from "./format";
 import { count, t } from "./words";
 
@@ -11,8 +11,9 @@ export type Headline = { mood: Mood; title: string; reason: string; until: strin
 /** Under this the countdown says *any moment*. */
 const SOON_MS = 1_000;
 
-export function headline(view: LendingView | undefined, now: number): Headline {
-  if (!view) return { mood: "silent", title: t("title_starting"), reason: "", until: "" };
+export function headline(status: Pick<StatusView, "lending" | "relay"> | undefined, now: number): Headline {
+  if (!status) return { mood: "silent", title: t("title_starting"), reason: "", until: "" };
+  const view = status.lending;
   switch (view.lending) {
     case "off":
       return { mood: "off", title: t("title_off"), reason: reasonWords(view.reason), until: "", way: wayOut(view.reason) };
@@ -24,6 +25,9 @@ export function headline(view: LendingView | undefined, now: number): Headline {
         until: left(view.until, now, "until_waiting"),
       };
     case "lending": {
+      // A machine that nobody can reach, or that has nothing to lend with, does not lend, whatever it would like.
+      const cannot = status.relay.link === "down" ? t("no_connection") : view.slots === 0 ? t("no_model") : "";
+      if (cannot && !view.finishing) return { mood: "waiting", title: t("title_waiting"), reason: cannot, until: "" };
       const busy = view.slots - view.free_slots;
       const reason = view.finishing ? t("finishing") : busy > 0 ? count("lending", busy) : t("lending_idle");
       return { mood: "lending", title: t(view.finishing ? "title_finishing" : "title_lending"), reason, until: "" };

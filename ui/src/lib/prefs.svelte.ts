@@ -1,39 +1,112 @@
+import { type Backend, ask, faultOf } from "./backend";
+import type { Prefs as Kept } from "./door";
+import { toasts } from "./toast.svelte";
 import type { Lang } from "./words";
 
-/** What a person chose for this window. Kept in this browser; the node does not know it. */
-type Prefs = {
-  theme: "system" | "light" | "dark";
-  lang: Lang;
-  /** Price of a kilowatt-hour in the person's currency; not set: no cost is shown. */
-  price_per_kwh: number | null;
-  /** Whether the first-run question was answered here. */
-  answered: boolean;
-  /** The model asked last. */
-  model: string | null;
-};
+export type Theme = "system" | "light" | "dark";
 
-const KEY = "lull.prefs";
+/** What the first paint needs before the node answers; the node's word replaces it. */
+const PAINT = "lull.paint";
+/** The model that was asked last: a convenience of this window alone. */
+const MODEL = "lull.model";
+const MILLI = 1_000;
 
-function load(): Prefs {
-  const languages = typeof navigator === "undefined" ? [] : navigator.languages;
-  const german = languages.find((lang) => /^(de|en)/i.test(lang))?.toLowerCase().startsWith("de") ?? false;
-  const prefs: Prefs = { theme: "system", lang: german ? "de" : "en", price_per_kwh: null, answered: false, model: null };
-  try {
-    const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Prefs>;
-    if (kept.theme === "light" || kept.theme === "dark") prefs.theme = kept.theme;
-    if (kept.lang === "en" || kept.lang === "de") prefs.lang = kept.lang;
-    if (typeof kept.price_per_kwh === "number" && kept.price_per_kwh > 0) prefs.price_per_kwh = kept.price_per_kwh;
-    prefs.answered = kept.answered === true;
-    if (typeof kept.model === "string") prefs.model = kept.model;
-  } catch {
-    // Unreadable or forbidden storage: the defaults.
+const NONE: Kept = { lang: null, theme: null, autostart: null, welcomed: false, price_milli_per_kwh: null };
+
+/** What the person prefers, kept by the node. What is changed before it can be asked is told to it when it can. */
+class Prefs {
+  #kept = $state.raw<Kept>({ ...NONE, ...painted() });
+  #model = $state<string | null>(read(MODEL));
+  /** Whether the node's word is known. */
+  known = $state(false);
+  #untold: Partial<Kept> = {};
+  #backend: Backend | undefined;
+
+  get lang(): Lang {
+    return this.#kept.lang === "en" || this.#kept.lang === "de" ? this.#kept.lang : systemLang();
   }
-  return prefs;
+  set lang(lang: Lang) {
+    this.#change({ lang });
+  }
+
+  get theme(): Theme {
+    return this.#kept.theme === "light" || this.#kept.theme === "dark" ? this.#kept.theme : "system";
+  }
+  set theme(theme: Theme) {
+    this.#change({ theme: theme === "system" ? null : theme });
+  }
+
+  /** Price of a kilowatt-hour in the person's currency; not set: no cost is shown. */
+  get price_per_kwh(): number | null {
+    return this.#kept.price_milli_per_kwh === null ? null : this.#kept.price_milli_per_kwh / MILLI;
+  }
+  set price_per_kwh(price: number | null) {
+    this.#change({ price_milli_per_kwh: price === null ? null : Math.round(price * MILLI) });
+  }
+
+  get autostart(): boolean | null {
+    return this.#kept.autostart;
+  }
+  set autostart(autostart: boolean | null) {
+    this.#change({ autostart });
+  }
+
+  get welcomed(): boolean {
+    return this.#kept.welcomed;
+  }
+  set welcomed(welcomed: boolean) {
+    this.#change({ welcomed });
+  }
+
+  get model(): string | null {
+    return this.#model;
+  }
+  set model(model: string | null) {
+    this.#model = model;
+    write(MODEL, model);
+  }
+
+  /** As the node keeps them. */
+  get kept(): Kept {
+    return this.#kept;
+  }
+
+  /** Asks the node. Fails silently: whoever asks for the status says when the node is gone. */
+  async read(backend: Backend): Promise<void> {
+    this.#backend = backend;
+    try {
+      const { prefs } = await ask(backend, { call: "prefs" }, "prefs");
+      this.#kept = { ...prefs, ...this.#untold };
+      this.known = true;
+    } catch {
+      return;
+    }
+    if (Object.keys(this.#untold).length > 0) await this.#tell();
+  }
+
+  #change(part: Partial<Kept>): void {
+    this.#kept = { ...this.#kept, ...part };
+    this.#untold = { ...this.#untold, ...part };
+    if (this.known) void this.#tell();
+  }
+
+  async #tell(): Promise<void> {
+    const telling = this.#untold;
+    this.#untold = {};
+    try {
+      await this.#backend?.call({ call: "set_prefs", prefs: this.#kept });
+    } catch (error) {
+      // Told with the next change, or when the node answers again.
+      this.#untold = { ...telling, ...this.#untold };
+      const { message, code } = faultOf(error);
+      toasts.say(`${message} (${code})`, { tone: "wrong" });
+    }
+  }
 }
 
-export const prefs = $state(load());
+export const prefs = new Prefs();
 
-/** Keeps what is changed, and shows theme and language. Called once, where effects live. */
+/** Shows theme and language, and keeps a copy for the next first paint. Called once, where effects live. */
 export function keepPrefs(): void {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const show = () => {
@@ -41,12 +114,8 @@ export function keepPrefs(): void {
     document.documentElement.dataset.theme = prefs.theme === "system" ? system : prefs.theme;
   };
   $effect(() => {
-    const text = JSON.stringify(prefs);
-    try {
-      localStorage.setItem(KEY, text);
-    } catch {
-      // Forbidden storage: the choice lasts as long as the window.
-    }
+    const { theme, lang } = prefs.kept;
+    write(PAINT, JSON.stringify({ theme, lang }));
     document.documentElement.lang = prefs.lang;
     show();
   });
@@ -54,4 +123,35 @@ export function keepPrefs(): void {
     dark.addEventListener("change", show);
     return () => dark.removeEventListener("change", show);
   });
+}
+
+function systemLang(): Lang {
+  const languages = typeof navigator === "undefined" ? [] : navigator.languages;
+  return languages.find((lang) => /^(de|en)/i.test(lang))?.toLowerCase().startsWith("de") ? "de" : "en";
+}
+
+function painted(): Pick<Kept, "theme" | "lang"> {
+  try {
+    const { theme, lang } = JSON.parse(read(PAINT) ?? "{}") as Partial<Kept>;
+    return { theme: theme ?? null, lang: lang ?? null };
+  } catch {
+    return { theme: null, lang: null };
+  }
+}
+
+function read(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function write(key: string, text: string | null): void {
+  try {
+    if (text === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, text);
+  } catch {
+    // Forbidden storage: it lasts as long as the window.
+  }
 }

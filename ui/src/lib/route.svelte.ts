@@ -1,4 +1,8 @@
-export const PAGES = ["home", "chat", "models", "privacy", "connect", "settings", "about"] as const;
+import { PATHS, type Page as DoorPage } from "./door";
+
+/** Those of the navigation, in its order. */
+export const NAV = ["home", "chat", "models", "privacy", "usage", "connect", "settings", "doctor", "about"] as const;
+export const PAGES = ["welcome", ...NAV] as const;
 export type Page = (typeof PAGES)[number];
 
 /** Where the window is: `#/PAGE` or `#/PAGE/REST`. */
@@ -21,6 +25,11 @@ export function href(page: Page, rest = ""): string {
 
 export function go(page: Page, rest = ""): void {
   location.hash = href(page, rest);
+}
+
+/** Goes where the node says that the window shall be. */
+export function show(page: DoorPage | null): void {
+  if (page) location.hash = PATHS[page];
 }
 
 /** Takes a one-time token out of the address, so that neither history nor a glance keeps it. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
-import { href, route, takeToken, tokenIn } from "./route.svelte";
+import { PATHS } from "./door";
+import { PAGES, href, route, takeToken, tokenIn } from "./route.svelte";
 
 test("a token leaves the address at once", () => {
   history.replaceState(null, "", "/#token=a%2Bb");
@@ -20,4 +21,12 @@ test("an address that is not known is the first page", () => {
     expect([route.page, route.rest]).toEqual([page, rest]);
   }
   expect(href("chat", "x y")).toBe("#/chat/x%20y");
+});
+
+test("every page that the node can name is one of the window's", () => {
+  for (const path of Object.values(PATHS)) {
+    route.read(path);
+    expect(href(route.page, route.rest)).toBe(path);
+    expect(PAGES).toContain(route.page);
+  }
 });

@@ -1,8 +1,12 @@
 /** A tool and what is typed or pasted into it. */
 export type Tool = { name: string; code: string };
 
-/** Copy and paste for tools that speak chat completions, which is what the local API has. */
+/** Copy and paste for tools that speak chat completions, which is what the local API has. `YOUR_KEY` is to be replaced. */
 export function snippets(base: string, model: string): Tool[] {
+  return [...inCode(base, model), ...inEditors(base, model), ...inServers(base, model)];
+}
+
+function inCode(base: string, model: string): Tool[] {
   return [
     {
       name: "curl",
@@ -36,18 +40,11 @@ const answer = await client.chat.completions.create({
 });
 console.log(answer.choices[0].message.content);`,
     },
-    {
-      name: "llm",
-      code: `# extra-openai-models.yaml in the folder of llm
-- model_id: lull
-  model_name: ${model}
-  api_base: "${base}"
-  api_key_name: lull
+  ];
+}
 
-# then
-llm keys set lull
-llm -m lull "Hello"`,
-    },
+function inEditors(base: string, model: string): Tool[] {
+  return [
     {
       name: "Continue",
       code: `# config.yaml
@@ -59,11 +56,55 @@ models:
     apiKey: YOUR_KEY`,
     },
     {
-      name: "LangChain",
-      code: `from langchain_openai import ChatOpenAI
+      name: "VS Code (Cline)",
+      code: `API Provider:  OpenAI Compatible
+Base URL:      ${base}
+API Key:       YOUR_KEY
+Model ID:      ${model}`,
+    },
+    {
+      name: "Zed",
+      code: `// settings.json; Zed asks for the key (YOUR_KEY) under agent: open settings
+"language_models": {
+  "openai_compatible": {
+    "Lull": {
+      "api_url": "${base}",
+      "available_models": [
+        { "name": "${model}", "display_name": "Lull", "max_tokens": 32768 }
+      ]
+    }
+  }
+}`,
+    },
+    {
+      name: "aider",
+      code: `export OPENAI_API_BASE=${base}
+export OPENAI_API_KEY=YOUR_KEY
+aider --model openai/${model}`,
+    },
+  ];
+}
 
-llm = ChatOpenAI(base_url="${base}", api_key="YOUR_KEY", model="${model}")
-print(llm.invoke("Hello").content)`,
+function inServers(base: string, model: string): Tool[] {
+  return [
+    {
+      name: "Open WebUI",
+      code: `# Admin Panel > Settings > Connections > OpenAI API > Add
+URL:  ${base}
+Key:  YOUR_KEY
+
+# or, before its first start
+OPENAI_API_BASE_URL=${base} OPENAI_API_KEY=YOUR_KEY open-webui serve`,
+    },
+    {
+      name: "LiteLLM",
+      code: `# config.yaml
+model_list:
+  - model_name: lull
+    litellm_params:
+      model: openai/${model}
+      api_base: ${base}
+      api_key: YOUR_KEY`,
     },
   ];
 }

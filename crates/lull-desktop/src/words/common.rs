@@ -1,4 +1,4 @@
-//! Times, durations, numbers and their units.
+//! Times and durations.
 
 use super::messages;
 
@@ -8,9 +8,6 @@ messages! {
     moment_yesterday(time) { en: "yesterday, {time}", de: "gestern, {time} Uhr" }
     moment_weekday(day, time) { en: "{day}, {time}", de: "{day}, {time} Uhr" }
     moment_date(day, month, year, time) { en: "{day} {month} {year}, {time}", de: "{day}. {month} {year}, {time} Uhr" }
-    day_today { en: "today", de: "heute" }
-    day_yesterday { en: "yesterday", de: "gestern" }
-    day_date(day, month) { en: "{day} {month}", de: "{day}. {month}" }
 
     monday { en: "Monday", de: "Montag" }
     tuesday { en: "Tuesday", de: "Dienstag" }
@@ -34,20 +31,11 @@ messages! {
     december { en: "December", de: "Dezember" }
 
     under_a_minute { en: "under 1 min", de: "unter 1 Min." }
-    seconds(number) { en: "{number} s", de: "{number} s" }
     minutes(number) { en: "{number} min", de: "{number} Min." }
     hours(number) { en: "{number} h", de: "{number} Std." }
     hours_minutes(hours, minutes) { en: "{hours} h {minutes} min", de: "{hours} Std. {minutes} Min." }
     days(number) { en: "{number} days", de: "{number} Tage" }
 
-    decimal_point { en: ".", de: "," }
     thousands_mark { en: ",", de: "." }
-    kilobytes(number) { en: "{number} kB", de: "{number} kB" }
-    megabytes(number) { en: "{number} MB", de: "{number} MB" }
-    gigabytes(number) { en: "{number} GB", de: "{number} GB" }
-    watt_hours(number) { en: "about {number} Wh (estimated)", de: "etwa {number} Wh (geschätzt)" }
-    kilowatt_hours(number) { en: "about {number} kWh (estimated)", de: "etwa {number} kWh (geschätzt)" }
     at_least(number) { en: "at least {number}", de: "mindestens {number}" }
-    named(text, what) { en: "{text} ({what})", de: "{text} ({what})" }
-    because(text, why) { en: "{text}: {why}", de: "{text}: {why}" }
 }

@@ -1,21 +1,25 @@
 //! Every word of the app, in every language, in one catalogue.
 //!
-//! A message is a function: a missing translation, a placeholder that only one language has, and a message that nobody
-//! uses are errors of the compiler. The same texts leave as data for the window ([`catalogue`]), with placeholders in
-//! braces.
+//! What the tray says is a function: a missing translation, a placeholder that only one language has, and a message that
+//! nobody uses are errors of the compiler. What the window says leaves as data ([`catalogue`]) with placeholders in
+//! braces, and the window's own tests look for what nobody says. Some words both say; they stand in `reasons`.
 
 mod common;
-mod pages;
 mod reasons;
-mod settings;
 mod tray;
+mod window_chat;
+mod window_faults;
+mod window_frame;
+mod window_home;
+mod window_models;
+mod window_privacy;
+mod window_rules;
+mod window_settings;
 
 use std::collections::BTreeMap;
 
 pub(crate) use common::*;
-pub(crate) use pages::*;
 pub(crate) use reasons::*;
-pub(crate) use settings::*;
 pub(crate) use tray::*;
 
 use crate::Lang;
@@ -58,6 +62,7 @@ macro_rules! messages {
     ($($key:ident $(($($argument:ident),+))? { en: $en:literal, de: $de:literal })*) => {
         $(messages!(@one $key [$($($argument)+)?] $en $de);)*
 
+        #[cfg_attr(not(test), allow(dead_code, reason = "what only the tray says does not leave as data"))]
         pub(super) const ENTRIES: &[$crate::words::Entry] = &[
             $($crate::words::Entry { key: stringify!($key), en: $en, de: $de }),*
         ];
@@ -65,14 +70,33 @@ macro_rules! messages {
 }
 use messages;
 
-fn entries() -> impl Iterator<Item = &'static Entry> {
-    [common::ENTRIES, tray::ENTRIES, reasons::ENTRIES, pages::ENTRIES, settings::ENTRIES].into_iter().flatten()
+/// Defines messages that leave as data only: each becomes an [`Entry`].
+macro_rules! entries {
+    ($($key:ident { en: $en:literal, de: $de:literal })*) => {
+        pub(super) const ENTRIES: &[$crate::words::Entry] = &[
+            $($crate::words::Entry { key: stringify!($key), en: $en, de: $de }),*
+        ];
+    };
 }
+use entries;
 
-/// Every message of a language by its key; placeholders are names in braces.
+/// What the window says.
+const WINDOW: [&[Entry]; 9] = [
+    reasons::ENTRIES,
+    window_chat::ENTRIES,
+    window_faults::ENTRIES,
+    window_frame::ENTRIES,
+    window_home::ENTRIES,
+    window_models::ENTRIES,
+    window_privacy::ENTRIES,
+    window_rules::ENTRIES,
+    window_settings::ENTRIES,
+];
+
+/// Every message that the window says, by its key; placeholders are names in braces.
 #[must_use]
 pub fn catalogue(lang: Lang) -> BTreeMap<&'static str, &'static str> {
-    entries().map(|entry| (entry.key, entry.text(lang))).collect()
+    WINDOW.into_iter().flatten().map(|entry| (entry.key, entry.text(lang))).collect()
 }
 
 #[cfg(test)]
@@ -81,46 +105,54 @@ mod tests {
 
     use super::*;
 
+    /// Every message of the tray and of the window.
+    fn all() -> impl Iterator<Item = &'static Entry> {
+        [common::ENTRIES, tray::ENTRIES].into_iter().chain(WINDOW).flatten()
+    }
+
     /// The names in braces.
     fn placeholders(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect()
     }
 
     #[test]
-    fn every_language_has_every_message_and_nothing_else() {
-        let [en, de] = Lang::ALL.map(catalogue);
-        assert_eq!(entries().count(), en.len(), "a key is there twice");
-        assert_eq!(en.keys().collect::<Vec<_>>(), de.keys().collect::<Vec<_>>());
-        for (key, text) in &en {
-            assert_eq!(placeholders(text), placeholders(de[key]), "{key}");
+    fn a_key_is_there_once_and_both_languages_have_its_placeholders() {
+        let mut keys = BTreeSet::new();
+        for entry in all() {
+            assert!(keys.insert(entry.key), "{} is there twice", entry.key);
+            let [en, de] = Lang::ALL.map(|lang| entry.text(lang));
+            assert_eq!(placeholders(en), placeholders(de), "{}", entry.key);
+            assert_eq!(en.matches('`').count(), de.matches('`').count(), "{}", entry.key);
         }
+        assert_eq!(catalogue(Lang::En).len(), WINDOW.into_iter().flatten().count());
     }
 
     #[test]
     fn a_text_is_one_that_any_reader_of_the_catalogue_understands() {
-        for lang in Lang::ALL {
-            for (key, text) in catalogue(lang) {
-                assert!(!text.is_empty() && text.trim() == text, "{key}: {text:?}");
-                assert_eq!(text.matches('{').count(), text.matches('}').count(), "{key}: {text}");
-                // Nothing of Rust's own: no {:.1}, no {{.
-                let plain = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-                assert!(placeholders(text).iter().all(plain), "{key}: {text}");
-                assert!(!text.contains("  "), "{key}: {text}");
-            }
+        for (entry, lang) in all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
+            let (key, text) = (entry.key, entry.text(lang));
+            assert!(!text.is_empty() && text.trim() == text, "{key}: {text:?}");
+            assert_eq!(text.matches('{').count(), text.matches('}').count(), "{key}: {text}");
+            // Nothing of Rust's own: no {:.1}, no {{.
+            let plain = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            assert!(placeholders(text).iter().all(plain), "{key}: {text}");
+            assert!(!text.contains("  "), "{key}: {text}");
         }
     }
 
     /// Names, patterns and units that are the same in both languages, so that anything else untranslated is seen.
     #[rustfmt::skip]
-    const SAME: [&str; 23] = [
-        "april", "august", "september", "november", "seconds", "kilobytes", "megabytes", "gigabytes", "named",
-        "because", "line", "line_until", "tooltip", "snippet_curl", "snippet_python", "snippet_javascript",
-        "about_version", "about_org", "about_relay", "unit_degrees", "unit_percent", "unit_gib", "unit_watts",
+    const SAME: [&str; 31] = [
+        "april", "august", "september", "november", "line", "line_until", "tooltip", "named", "because", "chat_label",
+        "chat_code", "nav_chat", "error_code", "gave_tokens", "relay_line", "sandbox_line", "connect_label",
+        "privacy_sandbox", "theme_system", "unit_celsius", "unit_percent", "unit_gibibytes", "unit_watts",
+        "check_relay", "check_sandbox", "check_worker", "check_enrolled", "about_version", "about_name", "about_node",
+        "about_org",
     ];
 
     #[test]
     fn what_is_not_translated_is_meant_to_be_the_same() {
-        let same: Vec<&str> = entries().filter(|entry| entry.en == entry.de).map(|entry| entry.key).collect();
+        let same: Vec<&str> = all().filter(|entry| entry.en == entry.de).map(|entry| entry.key).collect();
         assert_eq!(same, SAME);
     }
 }

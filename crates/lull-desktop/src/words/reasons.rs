@@ -1,14 +1,26 @@
-//! Why this computer does not lend, or how it does: what follows the state's name and a colon.
+//! How this computer stands: the state's name, why, and until when. The tray and the window both say these.
 
 use super::messages;
 
 messages! {
-    starting { en: "Lull is looking how things stand", de: "Lull prüft, wie es steht" }
-    silent { en: "Lull's background part does not answer", de: "der Hintergrunddienst von Lull antwortet nicht" }
-    not_joined {
-        en: "this computer belongs to no organisation yet",
-        de: "dieser Computer gehört noch zu keiner Organisation"
-    }
+    title_starting { en: "Starting", de: "Startet" }
+    title_silent { en: "No answer", de: "Keine Antwort" }
+    title_off { en: "Not lending", de: "Nicht verliehen" }
+    title_waiting { en: "Waiting to lend", de: "Wartet" }
+    title_lending { en: "Lending", de: "Verliehen" }
+    title_finishing { en: "Finishing", de: "Letzte Aufgabe" }
+    title_yielding { en: "Giving back", de: "Wird zurückgegeben" }
+    title_paused { en: "Paused", de: "Pausiert" }
+
+    until_any_moment { en: "this ends any moment", de: "das endet jeden Moment" }
+    until_you_resume { en: "until you resume", de: "bis Sie fortsetzen" }
+    until_paused(moment, left) { en: "until {moment} ({left} left)", de: "bis {moment} (noch {left})" }
+    until_waiting(moment, left) { en: "not before {moment} (in {left})", de: "frühestens {moment} (noch {left})" }
+    until_yielding(left) { en: "memory free in {left}", de: "noch {left}, dann ist der Speicher frei" }
+
+    named(text, what) { en: "{text} ({what})", de: "{text} ({what})" }
+    because(text, why) { en: "{text}: {why}", de: "{text}: {why}" }
+
     no_connection {
         en: "your organisation's relay cannot be reached",
         de: "das Relay Ihrer Organisation ist nicht erreichbar"
@@ -16,7 +28,7 @@ messages! {
     no_model { en: "there is no working model on this computer", de: "auf diesem Computer fehlt ein nutzbares Modell" }
     lending_idle { en: "ready, and nobody is asking", de: "bereit, niemand fragt gerade" }
     lending_one { en: "working on 1 question", de: "arbeitet an 1 Frage" }
-    lending_many(jobs) { en: "working on {jobs} questions", de: "arbeitet an {jobs} Fragen" }
+    lending_many(n) { en: "working on {n} questions", de: "arbeitet an {n} Fragen" }
     paused { en: "as you asked", de: "wie von Ihnen gewünscht" }
     finishing { en: "stops after what runs now", de: "hört nach der laufenden Aufgabe auf" }
 

@@ -3,24 +3,17 @@
 use super::messages;
 
 messages! {
-    title_starting { en: "Starting", de: "Startet" }
-    title_silent { en: "No answer", de: "Keine Antwort" }
     title_not_joined { en: "Not joined yet", de: "Noch nicht beigetreten" }
-    title_off { en: "Not lending", de: "Nicht verliehen" }
-    title_waiting { en: "Waiting to lend", de: "Wartet" }
-    title_lending { en: "Lending", de: "Verliehen" }
-    title_finishing { en: "Finishing", de: "Letzte Aufgabe" }
-    title_yielding { en: "Giving back", de: "Wird zurückgegeben" }
-    title_paused { en: "Paused", de: "Pausiert" }
+    starting { en: "Lull is looking how things stand", de: "Lull prüft, wie es steht" }
+    silent { en: "Lull's background part does not answer", de: "der Hintergrunddienst von Lull antwortet nicht" }
+    not_joined {
+        en: "this computer belongs to no organisation yet",
+        de: "dieser Computer gehört noch zu keiner Organisation"
+    }
 
     line(title, reason) { en: "{title}: {reason}", de: "{title}: {reason}" }
     line_until(title, reason, until) { en: "{title}: {reason} · {until}", de: "{title}: {reason} · {until}" }
     tooltip(line) { en: "Lull – {line}", de: "Lull – {line}" }
-    until_any_moment { en: "this ends any moment", de: "das endet jeden Moment" }
-    until_you_resume { en: "until you resume", de: "bis Sie fortsetzen" }
-    until_paused(moment, left) { en: "until {moment} ({left} left)", de: "bis {moment} (noch {left})" }
-    until_waiting(moment, left) { en: "not before {moment} (in {left})", de: "frühestens {moment} (noch {left})" }
-    until_yielding(left) { en: "memory free in {left}", de: "noch {left}, dann ist der Speicher frei" }
 
     tray_give_back { en: "Give me my computer back", de: "Gib mir meinen Computer zurück" }
     tray_resume { en: "Lend again", de: "Wieder verleihen" }

@@ -2,9 +2,9 @@
 
 use jiff::Zoned;
 use lull_desktop::{
-    Action, Controller, Effect, Event, Icon, Lang, NOTICE_EVERY_MS, Notice, NoticeKind, Page, RAN_ASKED_MAX,
+    Action, Controller, Effect, Event, Icon, Lang, NOTICE_EVERY_MS, Notice, NoticeKind, RAN_ASKED_MAX,
 };
-use lull_types::{Code, Fault, LendingView, Pause, Reason, Request, StatusView};
+use lull_types::{Code, Fault, LendingView, Page, Pause, Prefs, Reason, Request, StatusView};
 
 use crate::fixtures::{HOUR_MS, MINUTE_MS, after, at_ms, busy, down, lending, now_ms, off, paused, ran, status};
 
@@ -295,8 +295,48 @@ fn a_machine_that_has_not_joined_is_welcomed() {
 #[test]
 fn another_language_is_drawn_at_once() {
     let mut desk = Desk::showing(lending(2, 2, false));
-    assert!(draws(&desk.send(Event::Lang(Lang::De))));
+    assert_eq!(desk.send(Event::Node(lull_types::Event::Prefs)), [Effect::Call(Request::Prefs)]);
+    let prefers = |lang: Option<&str>| {
+        Event::Prefs(Prefs { lang: lang.map(Into::into), welcomed: true, ..Prefs::default() })
+    };
+    assert!(draws(&desk.send(prefers(Some("de")))));
     assert_eq!(desk.first_row(), "[Verliehen: bereit, niemand fragt gerade]");
+    assert!(draws(&desk.send(prefers(None))), "the system's again");
+}
+
+#[test]
+fn whoever_has_not_been_welcomed_is_once() {
+    let mut desk = Desk::showing(off(Reason::NotAgreed));
+    let prefs = Event::Prefs(Prefs::default());
+    assert_eq!(desk.send(prefs.clone()), [Effect::Window(Some(Page::Welcome))]);
+    desk.send(Event::WindowOpened);
+    assert_eq!(desk.send(prefs.clone()), []);
+    desk.send(Event::WindowClosed);
+    assert_eq!(desk.send(prefs), [], "they closed it");
+    assert_eq!(desk.send(Event::Launched), [Effect::Window(Some(Page::Welcome))]);
+    let welcomed = Event::Prefs(Prefs { welcomed: true, ..Prefs::default() });
+    assert_eq!(desk.send(welcomed.clone()), []);
+    assert_eq!(desk.send(Event::Launched), [Effect::Window(Some(Page::Home))]);
+    let mut desk = Desk::showing(off(Reason::NotAgreed));
+    assert_eq!(desk.send(welcomed), []);
+}
+
+#[test]
+fn who_asks_for_the_window_gets_one() {
+    let mut desk = Desk::showing(lending(2, 2, false));
+    let show = |page| Event::Node(lull_types::Event::Show { page });
+    assert_eq!(desk.send(show(Some(Page::Chat))), [Effect::Window(Some(Page::Chat))]);
+    assert_eq!(desk.send(show(None)), [Effect::Window(Some(Page::Home))]);
+    desk.send(Event::WindowOpened);
+    assert_eq!(desk.send(show(Some(Page::Chat))), [], "an open window hears it by itself");
+}
+
+#[test]
+fn a_window_that_does_not_open_is_told() {
+    let mut desk = Desk::showing(lending(2, 2, false));
+    let effects = desk.send(Event::WindowFailed("No such file".into()));
+    assert_eq!(notices(&effects).iter().map(|notice| notice.kind).collect::<Vec<_>>(), [NoticeKind::Failed]);
+    assert!(draws(&effects), "the menu says it, too");
 }
 
 #[test]

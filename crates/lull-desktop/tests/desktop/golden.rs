@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use expect_test::expect_file;
-use lull_desktop::{Headline, Lang, Node, State, catalogue, face, menu};
+use lull_desktop::{Headline, Lang, Node, State, face, menu};
 
 use crate::fixtures::{now, reasons, states, status, waiting};
 
@@ -32,15 +32,4 @@ fn every_reason_in_every_language() {
         }
     }
     expect_file!["../golden/reasons.txt"].assert_eq(&drawn);
-}
-
-#[test]
-fn the_catalogue_as_the_window_gets_it() {
-    for lang in Lang::ALL {
-        let json = serde_json::to_string_pretty(&catalogue(lang)).unwrap() + "\n";
-        match lang {
-            Lang::En => expect_file!["../golden/en.json"].assert_eq(&json),
-            Lang::De => expect_file!["../golden/de.json"].assert_eq(&json),
-        }
-    }
 }

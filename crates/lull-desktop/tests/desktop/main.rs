@@ -6,5 +6,4 @@ mod controller;
 mod fixtures;
 mod golden;
 mod menus;
-mod pages;
 mod property;

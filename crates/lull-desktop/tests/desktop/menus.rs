@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use lull_desktop::{Action, Does, Icon, Item, Lang, Menu, Page, Row, State, catalogue, face, menu};
-use lull_types::{LendingView, Pause, Request, Until};
+use lull_desktop::{Action, Does, Icon, Item, Lang, Menu, Row, State, catalogue, face, menu};
+use lull_types::{LendingView, Page, Pause, Request, Until};
 
 use crate::fixtures::{after, answering, at, busy, lending, now, paused, states, status};
 
@@ -175,10 +175,4 @@ fn each_state_has_a_shape_of_its_own() {
     ] {
         assert_eq!(icon(name), expected, "{name}");
     }
-}
-
-#[test]
-fn each_page_has_an_address_of_its_own() {
-    let pages = [Page::Welcome, Page::Home, Page::Ran, Page::Rules].map(Page::path);
-    assert_eq!(pages, ["#/welcome", "#/home", "#/privacy/ran", "#/settings/organisation"]);
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, mem};
 
 use lull_desktop::{Action, Controller, Effect, Event, Icon, Lang, NOTICE_EVERY_MS, NoticeKind};
-use lull_types::{Code, Fault, LendingView, LinkView, Reason, Request, Signal, StatusView, Until};
+use lull_types::{Code, Fault, LendingView, LinkView, Page, Prefs, Reason, Request, Signal, StatusView, Until};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::fixtures::{HOUR_MS, at_ms, busy, down, lending, now_ms, off, paused, ran, reasons, waiting, yielding};
@@ -38,22 +38,35 @@ fn any_status() -> impl Strategy<Value = StatusView> {
     )
 }
 
+const NODE_EVENTS: [lull_types::Event; 5] = [
+    lull_types::Event::Status,
+    lull_types::Event::Models,
+    lull_types::Event::Prefs,
+    lull_types::Event::Show { page: None },
+    lull_types::Event::Show { page: Some(Page::Chat) },
+];
+
 fn any_event() -> impl Strategy<Value = Event> {
     let fault = || {
         (select(vec![Code::NotRunning, Code::NotEnrolled, Code::Timeout]), any::<String>())
             .prop_map(|(code, text)| Fault::new(code, text))
+    };
+    let prefs = || {
+        let lang = option::of(select(vec!["en", "de", "xx"]));
+        (lang, any::<bool>())
+            .prop_map(|(lang, welcomed)| Prefs { lang: lang.map(Into::into), welcomed, ..Prefs::default() })
     };
     let request = select(vec![Request::Status, Request::Resume, Request::Log { limit: 1, before: None }]);
     prop_oneof![
         4 => any_status().prop_map(|status| Event::Status(Box::new(status))),
         4 => Just(Event::Tick),
         1 => vec(any::<u64>().prop_map(ran), 0..4).prop_map(Event::Ran),
-        1 => select(vec![lull_types::Event::Status, lull_types::Event::Models]).prop_map(Event::Node),
+        1 => select(NODE_EVENTS.to_vec()).prop_map(Event::Node),
         1 => fault().prop_map(Event::NodeLost),
         1 => (request, fault()).prop_map(|(request, fault)| Event::CallFailed { request, fault }),
         2 => select(Action::ALL.to_vec()).prop_map(Event::Chosen),
-        1 => select(vec![Event::Launched, Event::WindowOpened, Event::WindowClosed]),
-        1 => select(Lang::ALL.to_vec()).prop_map(Event::Lang),
+        1 => select(vec![Event::Launched, Event::WindowOpened, Event::WindowClosed, Event::WindowFailed("_".into())]),
+        1 => prefs().prop_map(Event::Prefs),
     ]
 }
 

@@ -17,6 +17,8 @@ export type KeptTurn = {
   usage?: Usage;
   timings?: JobTimings;
   finish?: FinishReason;
+  /** How often another machine took over while it came; not there: never. */
+  moved?: number;
 };
 
 /** A conversation without its words: what the list shows. */
@@ -79,19 +81,28 @@ export function shelfInMemory(): Shelf {
   };
 }
 
+const DRAFT = "lull.draft.";
+
 /** What is written and not sent yet, kept at every keystroke. */
 export const drafts = {
+  clear(): void {
+    try {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(DRAFT)) localStorage.removeItem(key);
+    } catch {
+      // No storage: nothing is in it.
+    }
+  },
   read(id: string): string {
     try {
-      return localStorage.getItem(`lull.draft.${id}`) ?? "";
+      return localStorage.getItem(DRAFT + id) ?? "";
     } catch {
       return "";
     }
   },
   write(id: string, text: string): void {
     try {
-      if (text) localStorage.setItem(`lull.draft.${id}`, text);
-      else localStorage.removeItem(`lull.draft.${id}`);
+      if (text) localStorage.setItem(DRAFT + id, text);
+      else localStorage.removeItem(DRAFT + id);
     } catch {
       // No room or no storage: it stays in the field.
     }

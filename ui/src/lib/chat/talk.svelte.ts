@@ -25,6 +25,8 @@ export class Turn {
   timings = $state.raw<JobTimings>();
   finish = $state<FinishReason>();
   model: string | undefined;
+  /** How often another machine took over. */
+  moved = $state(0);
   tokens = 0;
   /** When the first and the last token came, in milliseconds of the page's clock. */
   first_at = 0;
@@ -43,6 +45,7 @@ export class Turn {
     this.timings = kept.timings;
     this.finish = kept.finish;
     this.model = kept.model;
+    this.moved = kept.moved ?? 0;
   }
 
   get growing(): boolean {
@@ -60,8 +63,8 @@ export class Turn {
   }
 
   kept(): KeptTurn {
-    const { id, role, text, files, state, fault, model, by, usage, timings, finish } = this;
-    const all = { id, role, text, files, state, fault, model, by, usage, timings, finish };
+    const { id, role, text, files, state, fault, model, by, usage, timings, finish, moved } = this;
+    const all = { id, role, text, files, state, fault, model, by, usage, timings, finish, moved: moved || undefined };
     return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as KeptTurn;
   }
 }
@@ -85,6 +88,7 @@ export class Talk {
   #chat: { stop(): void } | undefined;
   #keepTimer: ReturnType<typeof setTimeout> | undefined;
   #frame = 0;
+  #over = false;
 
   constructor(around: Around, head: Head, body?: Body) {
     this.#around = around;
@@ -132,11 +136,18 @@ export class Talk {
     if (this.answering) this.#end(this.answering, "stopped");
   }
 
+  /** Stops for good: nothing of it is kept any more. */
+  end(): void {
+    this.#over = true;
+    this.stop();
+    clearTimeout(this.#keepTimer);
+  }
+
   /** Keeps it now. */
   keep(): void {
     clearTimeout(this.#keepTimer);
     this.#keepTimer = undefined;
-    if (this.turns.length === 0) return;
+    if (this.turns.length === 0 || this.#over) return;
     const { id, model, label, system } = this;
     this.#around.keep(this.head, { id, model, label, system, turns: this.turns.map((turn) => turn.kept()) });
   }
@@ -175,6 +186,7 @@ export class Talk {
         turn.ahead = event.ahead;
         break;
       case "started":
+        if (turn.by) turn.moved += 1;
         turn.by = event.by;
         turn.ahead = 0;
         break;

@@ -18,6 +18,8 @@ function pool() {
       say = on;
       return { stop };
     },
+    save: () => Promise.resolve(true),
+    app: false,
   };
   const kept: Body[] = [];
   const keep = vi.fn((_, body: Body) => void kept.push(structuredClone(body)));
@@ -39,11 +41,12 @@ test("a question is kept before it is asked, and the answer with where it came f
     { role: "system", content: "Be brief." },
     { role: "user", content: "Why?\nReally?" },
   ]);
-  say({ chat: "started", job: "j", by: { node: "n", name: "desk-1", model: "h" } });
+  say({ chat: "started", job: "j", by: { node: "n", name: "desk-0", model: "h", machine: "" } });
+  say({ chat: "started", job: "j", by: { node: "n", name: "desk-1", model: "h", machine: "8 threads" } });
   token("Be");
   token("cause.");
   done();
-  expect(last(kept)?.turns[1]).toMatchObject({ text: "Because.", state: "done", by: { name: "desk-1" } });
+  expect(last(kept)?.turns[1]).toMatchObject({ text: "Because.", state: "done", by: { name: "desk-1" }, moved: 1 });
   expect(talk.turns[1]?.speed).toBeCloseTo(11);
 });
 

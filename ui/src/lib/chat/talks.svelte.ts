@@ -1,7 +1,7 @@
 import type { Backend } from "../backend";
 import { toasts } from "../toast.svelte";
 import { t } from "../words";
-import { type Body, type Head, type Shelf, openShelf, shelfInMemory } from "./kept";
+import { type Body, type Head, type Shelf, drafts, openShelf, shelfInMemory } from "./kept";
 import { Talk } from "./talk.svelte";
 
 /** All conversations of this window, and those that are open. */
@@ -51,6 +51,25 @@ export class Talks {
     this.#sort(this.heads.filter(({ id }) => id !== talk.id));
     await this.#shelf.remove(talk.id).catch(() => this.#warn());
     toasts.say(t("chat_deleted"), body ? { undo: () => void this.#keep(head, body) } : {});
+  }
+
+  /** Every conversation with its words. */
+  async all(): Promise<(Head & Body)[]> {
+    const bodies = this.heads.map(async (head) => {
+      const body = await this.#shelf.body(head.id).catch(() => undefined);
+      return body ? [{ ...head, ...body }] : [];
+    });
+    return (await Promise.all(bodies)).flat();
+  }
+
+  /** Forgets every conversation, and what was written and not sent. */
+  async clear(): Promise<void> {
+    const ids = new Set([...this.heads.map(({ id }) => id), ...this.#open.keys()]);
+    for (const talk of this.#open.values()) talk.end();
+    this.#open.clear();
+    this.heads = [];
+    for (const id of ids) await this.#shelf.remove(id).catch(() => this.#warn());
+    drafts.clear();
   }
 
   /** Whether an answer is coming in some conversation. */

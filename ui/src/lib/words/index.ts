@@ -1,8 +1,7 @@
 import { prefs } from "../prefs.svelte";
-import { de } from "./de";
-import { type Key, en } from "./en";
+import { type Key, de, en } from "./catalogue.gen";
 
-export type { Key } from "./en";
+export type { Key } from "./catalogue.gen";
 export const LANGS = ["en", "de"] as const;
 export type Lang = (typeof LANGS)[number];
 
@@ -19,6 +18,11 @@ type Counted = Key extends infer K ? (K extends `${infer Name}_many` ? Name : ne
 /** A text in the chosen language. Numbers are written as that language writes them. */
 export function t<K extends Key>(key: K, ...[fill]: Fill<K>): string {
   return filled(catalogues[prefs.lang][key], fill);
+}
+
+/** Whether there is a text of that name. */
+export function has(key: string): key is Key {
+  return key in en;
 }
 
 /** The text for so many of something. */

@@ -1,8 +1,8 @@
 //! Every lending rule: its title, what it does, its values and whose word it is.
 
-use super::messages;
+use super::entries;
 
-messages! {
+entries! {
     section_when { en: "When to lend", de: "Wann verliehen wird" }
     section_stops { en: "What comes first", de: "Was Vorrang hat" }
     section_limits { en: "How much", de: "Wie viel" }
@@ -38,12 +38,12 @@ messages! {
         de: "Brauchen Ihre Programme mehr Prozessorkerne als dies, haben sie Vorrang."
     }
     set_calls { en: "Stop for calls", de: "Aufhören bei Anrufen" }
-    set_calls_help { en: "While the microphone or camera is in use.", de: "Während Mikrofon oder Kamera benutzt wird." }
-    set_films { en: "Stop for films and talks", de: "Aufhören bei Filmen und Vorträgen" }
-    set_films_help {
-        en: "While a program keeps the screen on.",
-        de: "Während ein Programm den Bildschirm anhält."
+    set_calls_help {
+        en: "While the microphone or camera is in use.",
+        de: "Während Mikrofon oder Kamera benutzt wird."
     }
+    set_films { en: "Stop for films and talks", de: "Aufhören bei Filmen und Vorträgen" }
+    set_films_help { en: "While a program keeps the screen on.", de: "Während ein Programm den Bildschirm anhält." }
     set_full_screen { en: "Stop for full-screen windows", de: "Aufhören bei Vollbild" }
     set_full_screen_help {
         en: "While a window fills the screen, as games and presentations do.",
@@ -91,28 +91,18 @@ messages! {
     value_full { en: "Fully", de: "Vollständig" }
     value_always { en: "Always", de: "Immer" }
     value_never { en: "Never", de: "Nie" }
-    every_day { en: "every day", de: "täglich" }
-    all_day { en: "all day", de: "ganztags" }
 
-    unit_degrees(number) { en: "{number} °C", de: "{number} °C" }
-    unit_cores(number) { en: "{number} cores", de: "{number} Kerne" }
-    unit_threads(number) { en: "{number} threads", de: "{number} Threads" }
-    unit_percent(number) { en: "{number} %", de: "{number} %" }
-    unit_gib(number) { en: "{number} GiB", de: "{number} GiB" }
-    unit_watts(number) { en: "{number} W", de: "{number} W" }
-
-    source_default { en: "Lull's own choice", de: "Vorgabe von Lull" }
-    source_settings { en: "Your choice", de: "Ihre Wahl" }
-    source_organisation(org) { en: "Managed by {org}", de: "Verwaltet von {org}" }
     your_organisation { en: "your organisation", de: "Ihrer Organisation" }
+
     lock_fixed {
         en: "Your organisation decided this, and only it can change it. Pausing is always up to you.",
         de: "Das hat Ihre Organisation festgelegt, nur sie kann es ändern. Pausieren können Sie immer."
     }
     lock_stricter {
-        en: "Your organisation set this limit. You can choose less for this computer, but not more.",
-        de: "Diese Grenze hat Ihre Organisation gesetzt. Sie können weniger erlauben, aber nicht mehr."
+        en: "Your organisation set this limit. You can be stricter on this computer, but not looser.",
+        de: "Diese Grenze hat Ihre Organisation gesetzt. Sie können hier strenger sein, aber nicht großzügiger."
     }
-    said_by_you(value) { en: "You chose: {value}", de: "Sie wählten: {value}" }
-    said_by_organisation(value) { en: "Your organisation said: {value}", de: "Ihre Organisation sagte: {value}" }
+
+    said_by_you { en: "You chose: {value}", de: "Sie wählten: {value}" }
+    said_by_organisation { en: "Your organisation said: {value}", de: "Ihre Organisation sagte: {value}" }
 }

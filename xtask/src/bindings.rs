@@ -1,0 +1,150 @@
+//! What the window takes from Rust: the door's types and every word, as TypeScript.
+
+use std::{any::TypeId, collections::BTreeMap, fmt::Write as _, fs, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+use lull_desktop::{Lang, catalogue};
+use lull_types::{ChatEvent, ChatRequest, Event, Label, Page, Request, Response};
+use ts_rs::{Config, TS, TypeVisitor};
+
+const TYPES: &str = "ui/src/lib/door.gen.ts";
+const WORDS: &str = "ui/src/lib/words/catalogue.gen.ts";
+const HEAD: &str = "// Written by `cargo run -p xtask -- bindings`.\n";
+
+/// Types that the window goes through variant by variant: name, and what their list is called.
+const LISTS: [(&str, &str); 4] = [("Code", "CODES"), ("Signal", "SIGNALS"), ("Layer", "LAYERS"), ("Stored", "STORED")];
+
+/// Writes both files, or with `--check` says which is not as it would be written.
+///
+/// # Errors
+/// When a file is out of date or cannot be written.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let check = args.iter().any(|arg| arg == "--check");
+    let mut stale = Vec::new();
+    for (path, text) in [(TYPES, types()?), (WORDS, words()?)] {
+        let there = fs::read_to_string(path).unwrap_or_default();
+        if there == text {
+            continue;
+        }
+        if check {
+            stale.push(path);
+        } else {
+            fs::write(path, text).with_context(|| Path::new(path).display().to_string())?;
+            println!("bindings: wrote {path}");
+        }
+    }
+    if !stale.is_empty() {
+        bail!("{} differ from Rust: run `cargo run -p xtask -- bindings`", stale.join(" and "));
+    }
+    Ok(())
+}
+
+/// Every type that one of the door's reaches, by name.
+struct Reached<'a> {
+    config: &'a Config,
+    seen: Vec<TypeId>,
+    declared: BTreeMap<String, (String, Option<String>)>,
+}
+
+impl TypeVisitor for Reached<'_> {
+    fn visit<T: TS + 'static + ?Sized>(&mut self) {
+        if self.seen.contains(&TypeId::of::<T>()) {
+            return;
+        }
+        self.seen.push(TypeId::of::<T>());
+        // Numbers, texts and lists have no file of their own, and only their parts are declared.
+        if T::output_path().is_some() {
+            self.declared.insert(T::ident(self.config), (T::decl(self.config), T::docs()));
+        }
+        T::visit_dependencies(self);
+        T::visit_generics(self);
+    }
+}
+
+fn types() -> Result<String> {
+    // Bytes, microseconds and dates: all fit a double.
+    let config = Config::new().with_large_int("number");
+    let mut reached = Reached { config: &config, seen: Vec::new(), declared: BTreeMap::new() };
+    reached.visit::<Request>();
+    reached.visit::<Response>();
+    reached.visit::<Event>();
+    reached.visit::<ChatRequest>();
+    reached.visit::<ChatEvent>();
+    let mut text = format!("{HEAD}\n");
+    for (name, (declared, docs)) in &reached.declared {
+        let sentence = docs.as_deref().map(first_sentence).unwrap_or_default();
+        if let Some((_, list)) = LISTS.iter().find(|(listed, _)| listed == name) {
+            let variants = variants(declared).with_context(|| format!("{name} is more than names: {declared}"))?;
+            writeln!(text, "export const {list} = [{variants}] as const;")?;
+            writeln!(text, "{sentence}export type {name} = (typeof {list})[number];")?;
+        } else {
+            writeln!(text, "{sentence}export {}", in_lines(declared))?;
+        }
+    }
+    let labels = [Label::public(), Label::internal(), Label::confidential()];
+    let labels: Vec<String> = labels.iter().map(|label| format!("\"{label}\"")).collect();
+    writeln!(text, "/** The labels that every organisation has, the most open first. */")?;
+    writeln!(text, "export const LABELS = [{}] as const;", labels.join(", "))?;
+    writeln!(text, "/** Where the window finds a page: the end of its address. */")?;
+    writeln!(text, "export const PATHS: Record<Page, string> = {{")?;
+    for page in Page::ALL {
+        writeln!(text, "  {}: \"{}\",", serde_json::to_string(&page)?, page.path())?;
+    }
+    text.push_str("};\n");
+    Ok(text)
+}
+
+/// A declaration whose comments have a line each instead of three.
+fn in_lines(declared: &str) -> String {
+    declared.replace(" \n/**\n * ", "\n  /** ").replace("\n */\n", " */\n  ").replace("\n * ", " ")
+}
+
+/// Rust's documentation as a comment of one line.
+fn first_sentence(docs: &str) -> String {
+    let line = docs.lines().map(|line| line.trim_start_matches(['/', '*', ' ']).trim()).find(|line| !line.is_empty());
+    line.map(|line| format!("/** {line} */\n")).unwrap_or_default()
+}
+
+/// The names of a type that is nothing but names.
+fn variants(declared: &str) -> Option<String> {
+    let (_, union) = declared.split_once('=')?;
+    let names: Vec<&str> = union.trim().trim_end_matches(';').split('|').map(str::trim).collect();
+    names.iter().all(|name| name.starts_with('"') && name.ends_with('"')).then(|| names.join(", "))
+}
+
+fn words() -> Result<String> {
+    let mut text = format!("{HEAD}\n");
+    writeln!(text, "/** Every word of the window, in English. `{{name}}` is a placeholder; backticks mark code. */")?;
+    writeln!(text, "export const en = {{")?;
+    for (key, word) in catalogue(Lang::En) {
+        writeln!(text, "  {key}: {},", serde_json::to_string(word)?)?;
+    }
+    writeln!(text, "}} as const;\n\nexport type Key = keyof typeof en;\n\n/** The same in German. */")?;
+    writeln!(text, "export const de: Record<Key, string> = {{")?;
+    for (key, word) in catalogue(Lang::De) {
+        writeln!(text, "  {key}: {},", serde_json::to_string(word)?)?;
+    }
+    text.push_str("};\n");
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_type_of_names_has_a_list() {
+        assert_eq!(variants("type A = \"x\" | \"y\";").as_deref(), Some("\"x\", \"y\""));
+        assert_eq!(variants("type A = \"x\" | { \"y\": number };"), None);
+        assert_eq!(variants("type A = string;"), None);
+    }
+
+    #[test]
+    fn what_the_door_reaches_is_declared_once_and_large_numbers_are_numbers() {
+        let text = types().unwrap();
+        for name in ["RulesView", "UsedDay", "StoredView", "Prefs", "Reason", "Answered", "Fault", "Until"] {
+            assert_eq!(text.matches(&format!("export type {name} =")).count(), 1, "{name}");
+        }
+        assert!(!text.contains("bigint"), "{text}");
+    }
+}
