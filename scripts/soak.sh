@@ -46,6 +46,8 @@ FUZZ_TARGET_DIR="$LULL_CACHE/fuzz-target"
 FUZZ_FOUND="$LULL_CACHE/fuzz-found"
 # Seconds for one input, MiB of resident memory, and bytes of an input: beyond them it counts as a crash.
 FUZZ_LIMITS="-timeout=10 -rss_limit_mb=1024 -max_len=8192"
+# What a target exits with where a worker would end because it is refused memory: EXIT_REFUSED in fuzz/src/memory.rs.
+FUZZ_REFUSED=71
 # What one target's committed corpus may hold, and what is added to it, in bytes.
 FUZZ_FILES_MAX=200
 FUZZ_BYTES_MAX=65536
@@ -67,19 +69,29 @@ fuzz_build() {
 # fuzz_one NAME SECONDS FOLDER: every input that is known, then new ones for so long; what it said is FOLDER/NAME.log,
 # and its line of the table FOLDER/NAME.row. Fails on a crash.
 fuzz_one() {
-  local name=$1 seconds=$2 folder=$3 status=0 found="$FUZZ_FOUND/$1" log="$3/$1.log"
+  local name=$1 seconds=$2 folder=$3 status=$FUZZ_REFUSED refused=-1 found="$FUZZ_FOUND/$1" log="$3/$1.log"
+  local left=$2 end=$((SECONDS + $2))
   mkdir -p "$found" "$FUZZ_FOUND/crashes"
-  # shellcheck disable=SC2086
-  LULL_FUZZ_SCRATCH="$folder" "$FUZZ_BIN/$name" "$found" "fuzz/corpus/$name" $FUZZ_LIMITS \
-    -max_total_time="$seconds" -reload=0 -print_final_stats=1 \
-    -artifact_prefix="$FUZZ_FOUND/crashes/$name-" >"$log" 2>&1 || status=$?
+  : >"$log"
+  # One that ended where a worker would, for want of memory, goes on with what it has found.
+  while [ "$status" = "$FUZZ_REFUSED" ] && [ "$left" -gt 0 ]; do
+    status=0
+    refused=$((refused + 1))
+    # shellcheck disable=SC2086
+    LULL_FUZZ_SCRATCH="$folder" "$FUZZ_BIN/$name" "$found" "fuzz/corpus/$name" $FUZZ_LIMITS \
+      -max_total_time="$left" -reload=0 -print_final_stats=1 \
+      -artifact_prefix="$FUZZ_FOUND/crashes/$name-" >>"$log" 2>&1 || status=$?
+    left=$((end - SECONDS))
+  done
+  [ "$status" != "$FUZZ_REFUSED" ] || { status=0; refused=$((refused + 1)); }
   local runs cov first crashes=0
-  runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+  runs=$(awk '/^INFO: Seed/ { all += n; n = 0 } /^#[0-9]/ { n = substr($1, 2) } /^stat::number_of_exec/ { n = $2 }
+    END { print all + n }' "$log")
   first=$(sed -n 's/^#[0-9]*[[:space:]]*INITED cov: \([0-9]*\).*/\1/p' "$log" | head -n1)
   cov=$(sed -n 's/^#[0-9]*.*[[:space:]]cov: \([0-9]*\).*/\1/p' "$log" | tail -n1)
   [ "$status" = 0 ] || crashes=1
   echo "| $name | ${runs:-?} | ${first:-?} | ${cov:-?} | $(fuzz_files "fuzz/corpus/$name") | $(fuzz_files "$found") |" \
-    "$seconds | $crashes |" >"$folder/$name.row"
+    "$seconds | $refused | $crashes |" >"$folder/$name.row"
   if [ "$status" != 0 ]; then
     say "$name broke its promise:"
     tail -n 40 "$log" >&2
@@ -126,12 +138,14 @@ soak_fuzz() {
     echo "Written by \`./x soak fuzz $seconds\`. $(soak_origin)"
     echo
     [ "$seconds" -ge 300 ] || { echo "**A short run of $seconds s for each target, to show that it works; the campaign is 300 s.**"; echo; }
-    echo "| target | inputs tried | coverage at the start | at the end | inputs committed | inputs found | seconds | crashes |"
-    echo "|---|---|---|---|---|---|---|---|"
+    echo "| target | inputs tried | coverage at the start | at the end | inputs committed | inputs found | seconds | ended for memory | crashes |"
+    echo "|---|---|---|---|---|---|---|---|---|"
     cat "$folder"/*.row
     echo
     echo "Coverage counts edges of the target and all that it calls. *Inputs found* lie beside the committed ones in the"
-    echo "build cache and are where the next run begins. What each target promises is in \`fuzz/README.md\`."
+    echo "build cache and are where the next run begins. *Ended for memory*: a chat template took more than the 256 MiB that a"
+    echo "worker is given for it; the worker ends then and says so, and so does the target, which is started again."
+    echo " What each target promises is in \`fuzz/README.md\`."
   } >docs/soak/fuzz.md
   [ "$failed" = 0 ] || die "a target broke its promise; its input is in $FUZZ_FOUND/crashes, what it said is above"
   say "written: docs/soak/fuzz.md"

@@ -10,5 +10,5 @@ mod safetensors;
 pub use folder::{Scratch, parts};
 pub use frames::{raw_signed, round_trip};
 pub use gguf::assert_gguf_fits;
-pub use memory::{bounded, bounded_beyond};
+pub use memory::{bounded, bounded_beyond, ending_beyond};
 pub use safetensors::{assert_safetensors_fits, assert_short};

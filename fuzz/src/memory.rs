@@ -7,7 +7,7 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     process,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
 /// What any input may cost, in bytes: read buffers, and the MiB that serde believes each list that has only begun.
@@ -17,6 +17,11 @@ const BYTES_PER_BYTE: usize = 256;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// Whether more than the limit is what the worker's own allocator refuses, and no broken promise.
+static ENDS: AtomicBool = AtomicBool::new(false);
+
+/// Exit status of a target whose input took what a worker is refused: whoever started it starts it again.
+const EXIT_REFUSED: i32 = 71;
 
 struct Counting;
 
@@ -29,6 +34,11 @@ fn grow(bytes: usize) {
     if live > limit && !std::thread::panicking() {
         // So that the report itself may allocate.
         LIMIT.store(usize::MAX, Relaxed);
+        if ENDS.load(Relaxed) {
+            eprintln!("refused: a worker would end here, as it is told to");
+            // SAFETY: it ends the process; nothing that it leaves undone is needed.
+            unsafe { libc::_exit(EXIT_REFUSED) };
+        }
         eprintln!("{bytes} bytes more would be {} over the bound for this input", live - limit);
         process::abort();
     }
@@ -65,6 +75,14 @@ unsafe impl GlobalAlloc for Counting {
 /// Runs `judge`, and aborts if it ever holds more memory at once than an input of `input_bytes` bytes may cost.
 pub fn bounded<T>(input_bytes: usize, judge: impl FnOnce() -> T) -> T {
     bounded_beyond(BASE_BYTES, input_bytes, judge)
+}
+
+/// Runs `judge` where a worker is given `bytes` and ends if it is refused more: the process ends like that worker.
+pub fn ending_beyond<T>(bytes: usize, judge: impl FnOnce() -> T) -> T {
+    ENDS.store(true, Relaxed);
+    let judged = bounded_beyond(bytes, 0, judge);
+    ENDS.store(false, Relaxed);
+    judged
 }
 
 /// The same, where any input may cost `base_bytes`.

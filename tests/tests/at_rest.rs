@@ -35,6 +35,8 @@ const SEARCHED_MAX: usize = 1 << 30;
 /// Signals on which a process leaves a dump if it can. Not SEGV: Rust's own handler takes the first one for a stack
 /// overflow's and returns.
 const DUMPING: [&str; 4] = ["ABRT", "QUIT", "TRAP", "XCPU"];
+/// How often one crash is tried.
+const TRIES_MAX: u32 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_jobs_and_crashes_no_word_of_a_prompt_is_on_any_disk() -> Result<()> {
@@ -56,7 +58,11 @@ async fn after_jobs_and_crashes_no_word_of_a_prompt_is_on_any_disk() -> Result<(
         let until = jobs * (crash + 1) / crashes;
         many(&asker, &search, done..until).await?;
         done = until;
-        crash_midway(&asker, &lender, &search, crash).await?;
+        let mut tries = 0;
+        while !crash_midway(&asker, &lender, &search, crash).await? {
+            tries += 1;
+            ensure!(tries < TRIES_MAX, "every answer was whole before its worker could be made to crash");
+        }
         if crash % 5 == 4 {
             // The node itself, with whatever it had in its hands.
             signal(lender.process.pid(), DUMPING[crash / 5 % DUMPING.len()])?;
@@ -118,7 +124,8 @@ async fn many(asker: &Node, search: &Search, jobs: std::ops::Range<usize>) -> Re
 }
 
 /// Has the worker die of a signal that would leave a dump, in the middle of an answer.
-async fn crash_midway(asker: &Node, lender: &Node, search: &Search, crash: usize) -> Result<()> {
+/// `false`: on a busy machine the answer was whole before the signal came.
+async fn crash_midway(asker: &Node, lender: &Node, search: &Search, crash: usize) -> Result<bool> {
     let text = format!("{} What is a node?", search.marker(crash));
     let mut chat = RemoteNode::connect(&asker.home).await?.chat(long_question(&text, 1900)).await?;
     let mut tokens = 0;
@@ -137,8 +144,7 @@ async fn crash_midway(asker: &Node, lender: &Node, search: &Search, crash: usize
     }
     while let Some(event) = chat.next().await {
         if event.is_last() {
-            ensure!(matches!(event, ChatEvent::Failed(_)), "the crash was not one: {event:?}");
-            return Ok(());
+            return Ok(matches!(event, ChatEvent::Failed(_)));
         }
     }
     bail!("no last word")

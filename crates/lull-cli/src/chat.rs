@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     io::{IsTerminal as _, Read as _},
     path::Path,
     time::{Duration, Instant},
@@ -107,7 +108,7 @@ impl Shown {
         let text = event.text();
         if !text.is_empty() {
             self.ends_in_newline = text.ends_with('\n');
-            output::text(text)?;
+            output::text(&harmless(text))?;
         }
         match event {
             ChatEvent::Queued { ahead } if self.notes => eprintln!("waiting for a machine ({ahead} before this)"),
@@ -129,13 +130,22 @@ impl Shown {
     fn done(&mut self, finish: FinishReason, usage: Usage, timings: JobTimings) -> Result<(), Failure> {
         self.newline()?;
         if self.notes {
-            let by = self.by.as_ref().map_or("somebody", |by| by.name.as_str());
+            let by = self.by.as_ref().map_or("somebody".into(), |by| harmless(&by.name));
             let cut = if finish == FinishReason::Length { " · cut off at the limit" } else { "" };
             let dim = if std::io::stderr().is_terminal() { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-            eprintln!("{}{}{cut}{}", dim.0, summary(by, usage, timings), dim.1);
+            eprintln!("{}{}{cut}{}", dim.0, summary(&by, usage, timings), dim.1);
         }
         Ok(())
     }
+}
+
+/// A stranger's text without what a terminal would obey: codes that clear it, name it or write its clipboard, and marks
+/// that turn the direction of writing around.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.contains(obeyed) { text.replace(obeyed, "\u{fffd}").into() } else { text.into() }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a speed for people")]
@@ -152,4 +162,19 @@ fn summary(by: &str, usage: Usage, timings: JobTimings) -> String {
         "answered by {by} · {} tokens{speed} · first token after {first_ms:.0} ms (measured)",
         usage.completion_tokens
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_cannot_give_orders_to_the_terminal() {
+        assert_eq!(
+            harmless("a\u{1b}]0;PWNED\u{7}b\u{1b}[2J\u{9b}c\u{202e}d\r"),
+            "a\u{fffd}]0;PWNED\u{fffd}b\u{fffd}[2J\u{fffd}c\u{fffd}d\u{fffd}"
+        );
+        let fine = "Größe:\t1\n\u{200d}👩\u{200d}🔬 שלום";
+        assert!(matches!(harmless(fine), Cow::Borrowed(same) if same == fine));
+    }
 }

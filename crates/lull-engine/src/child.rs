@@ -22,6 +22,7 @@ use crate::{
     Keeper, WorkerSpec, guard,
     leash::{Clock, Hold},
     protocol::{FROM_WORKER_BYTES_MAX, FromWorker, REASON_BYTES_MAX, ToWorker},
+    template::EXIT_TEMPLATE,
 };
 
 /// Why the node wants to be rid of a worker.
@@ -29,10 +30,21 @@ use crate::{
 pub(crate) enum Trouble {
     /// It closed its pipe: it is dead or dying; its status and last words say why.
     Gone,
+    /// The same while all that it did was to read a stranger's work.
+    GoneReading(Part),
     /// It has told why it gives up.
     Said(Fault),
     /// It must be killed for this.
     Kill(Fault),
+}
+
+/// What of a model a worker reads at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Its files, which are described by themselves.
+    Files,
+    /// Its chat template, which is a program.
+    Template,
 }
 
 impl Trouble {
@@ -169,9 +181,14 @@ impl Child {
                 self.last_words.task.abort();
                 fault
             }
-            Trouble::Gone => {
+            Trouble::Gone | Trouble::GoneReading(_) => {
                 let words = self.last_words.take().await;
-                autopsy(status, &words, self.memory_max)
+                if let Trouble::GoneReading(part) = trouble
+                    && let Some(fault) = died_of(part, status, &words)
+                {
+                    return fault;
+                }
+                autopsy(status, ended, &words, self.memory_max)
             }
         }
     }
@@ -214,7 +231,38 @@ pub(crate) fn believable(mut fault: Fault) -> Result<Fault, Trouble> {
     Ok(fault)
 }
 
-fn autopsy(status: Option<ExitStatus>, words: &[String], memory_max: Option<u64>) -> Fault {
+/// What a part of a model did, if that is what the worker died of.
+fn died_of(part: Part, status: Option<ExitStatus>, words: &[String]) -> Option<Fault> {
+    #[cfg(unix)]
+    let signal = status.and_then(|status| std::os::unix::process::ExitStatusExt::signal(&status));
+    #[cfg(not(unix))]
+    let signal = None;
+    let starved = words.iter().any(|line| line.starts_with(OUT_OF_MEMORY));
+    let what = match part {
+        Part::Files if matches!(signal, Some(ABORTED | SEGMENT)) && !starved => {
+            "model's files nest too deeply or refer to themselves"
+        }
+        // An honest model may be too large for this machine.
+        Part::Files => return None,
+        Part::Template if starved => "model's chat template took more memory than it may have",
+        Part::Template if status.and_then(|status| status.code()) == Some(EXIT_TEMPLATE) => {
+            "model's chat template did not end within its time"
+        }
+        Part::Template if matches!(signal, Some(ABORTED | SEGMENT)) => {
+            "model's chat template nests too deeply or refers to itself"
+        }
+        Part::Template => return None,
+    };
+    let text = format!("the {what}, and the worker ended with it; import another build of the model");
+    Some(Fault::new(Code::ModelBroken, text))
+}
+
+/// How a stack that is used up ends a process, by system: SIGABRT or SIGSEGV.
+const ABORTED: i32 = 6;
+const SEGMENT: i32 = 11;
+
+/// `ended`: whether the node has killed it, too.
+fn autopsy(status: Option<ExitStatus>, ended: bool, words: &[String], memory_max: Option<u64>) -> Fault {
     let again = "ask again";
     if words.iter().any(|line| line.starts_with(OUT_OF_MEMORY)) {
         let limit = memory_max.map_or_else(String::new, |bytes| format!(" than its limit of {} MiB", bytes >> 20));
@@ -222,16 +270,17 @@ fn autopsy(status: Option<ExitStatus>, words: &[String], memory_max: Option<u64>
     }
     let how = match status {
         None => "did not exit and was killed".into(),
-        Some(status) => describe(status),
+        Some(status) => describe(status, ended),
     };
     let said = words.last().map_or_else(String::new, |line| format!(": {}", line.trim_start_matches(guard::SAYS)));
     Fault::new(Code::WorkerDied, format!("the worker {how}{said}; {again}"))
 }
 
-fn describe(status: ExitStatus) -> String {
+fn describe(status: ExitStatus, ended: bool) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return match signal {
+            9 if ended => "closed its pipe and was ended, or the machine ran out of memory (signal 9)".into(),
             9 => "was killed from outside (signal 9), perhaps because the machine ran out of memory".into(),
             signal => format!("died of signal {signal}"),
         };

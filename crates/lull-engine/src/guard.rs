@@ -25,7 +25,7 @@ const PANIC_CHARS_MAX: usize = 300;
 /// How the system refuses a thread or memory, at the end of a panic's text.
 const OUT_OF_MEMORY: [&str; 2] = ["(os error 11)", "(os error 12)"];
 
-static LOADING: AtomicBool = AtomicBool::new(false);
+static CATCHING: AtomicBool = AtomicBool::new(false);
 
 /// The two ends of the pipe to the node.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Pipe {
 pub fn begin() -> io::Result<Pipe> {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
-        if !LOADING.load(Ordering::Acquire) {
+        if !CATCHING.load(Ordering::Acquire) {
             exit(101, &format!("panicked at {place}"));
         }
     }));
@@ -60,14 +60,28 @@ pub fn bound_memory(bytes: u64) -> io::Result<()> {
     platform::bound_memory(bytes)
 }
 
+/// Runs what may panic, and gives nothing for a panic; what it says is lost, for it may quote what was worked on.
+pub(crate) fn surviving<T>(run: impl FnOnce() -> T) -> Option<T> {
+    CATCHING.store(true, Ordering::Release);
+    let result = catch_unwind(AssertUnwindSafe(run));
+    CATCHING.store(false, Ordering::Release);
+    result.ok()
+}
+
+/// Whether a panic is caught now; a hook that ends the process leaves it alone then.
+#[must_use]
+pub fn is_catching() -> bool {
+    CATCHING.load(Ordering::Acquire)
+}
+
 /// Runs what may panic; a panic becomes a [`Code::ModelBroken`], or [`Code::WorkerMemory`], with its own words.
 ///
 /// # Errors
 /// What `load` gives, or its panic.
 pub fn catching<T>(load: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    LOADING.store(true, Ordering::Release);
+    CATCHING.store(true, Ordering::Release);
     let result = catch_unwind(AssertUnwindSafe(load));
-    LOADING.store(false, Ordering::Release);
+    CATCHING.store(false, Ordering::Release);
     result.unwrap_or_else(|panic| {
         let words = words(panic.as_ref());
         if OUT_OF_MEMORY.iter().any(|refusal| words.contains(refusal)) {

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::{
     GenerateRequest, Limits, Step, WorkerInfo,
-    child::{Child, Trouble, believable},
+    child::{Child, Part, Trouble, believable},
     protocol::{FromWorker, Job, TEXT_BYTES_MAX, ToWorker},
 };
 
@@ -108,7 +108,7 @@ impl Pump {
                 bound += self.limits.stop;
             }
             let frame = tokio::select! {
-                frame = self.child.frame() => frame?,
+                frame = self.child.frame() => frame.map_err(|trouble| watch.blame(trouble))?,
                 () = steps.closed(), if !cancelled => {
                     cancelled = true;
                     self.child.send(&ToWorker::Cancel { job: watch.job }, self.limits.stop).await?;
@@ -202,6 +202,14 @@ impl Watch {
             logprobs,
             context: info.context,
             vocabulary: info.vocabulary,
+        }
+    }
+
+    /// Before it says how long the prompt is, a worker does nothing but render the template and cut the text up.
+    fn blame(&self, trouble: Trouble) -> Trouble {
+        match (trouble, self.phase) {
+            (Trouble::Gone, Phase::Tokenizing) => Trouble::GoneReading(Part::Template),
+            (trouble, _) => trouble,
         }
     }
 

@@ -6,7 +6,7 @@ use lull_types::{Code, Fault, Layer, Layers, Shortfall};
 
 use crate::{
     Confine, Load, WorkerInfo, WorkerSpec,
-    child::{Child, Trouble, believable},
+    child::{Child, Part, Trouble, believable},
     protocol::{CONTEXT_MAX, FromWorker, ToWorker, VERSION, VOCABULARY_MAX},
 };
 
@@ -44,7 +44,11 @@ impl Child {
         let load = Load { model: spec.model.clone(), threads: spec.threads, context_max: spec.context_max };
         self.send(&ToWorker::Load(load), limits.hello).await?;
         let bound = limits.load + limits.load_per_mib.saturating_mul(self.model_mib);
-        match self.frame_within(bound, "loading its model").await? {
+        let loaded = self.frame_within(bound, "loading its model").await.map_err(|trouble| match trouble {
+            Trouble::Gone => Trouble::GoneReading(Part::Files),
+            trouble => trouble,
+        })?;
+        match loaded {
             FromWorker::Loaded { engine, context, vocabulary, ends, layers }
                 if engine.name.len() <= NAME_BYTES_MAX
                     && (1..=spec.context_max.min(CONTEXT_MAX)).contains(&context)

@@ -95,8 +95,7 @@ impl Template {
         let most = said.saturating_mul(REPEATS_MAX).saturating_add(OUTPUT_BYTES_MAX);
         let mut out = Bounded { text: Vec::new(), most };
         let turns: Vec<_> = messages.iter().map(turn).collect();
-        let rendered = template.render_captured_to(
-            context! {
+        let conversation = context! {
                 messages => turns,
                 add_generation_prompt => true,
                 bos_token => self.chat.bos_token,
@@ -105,12 +104,11 @@ impl Template {
                 date_string => Utc::now().format("%d, %B, %Y").to_string(),
                 enable_thinking => true,
                 reasoning_effort => "medium",
-            },
-            &mut out,
-        );
-        match rendered {
-            Ok(_) => String::from_utf8(out.text).map_err(|_| broken("it writes what is not text")),
-            Err(error) => Err(self.fault(&error, most, messages.is_empty())),
+        };
+        match guard::surviving(|| template.render_captured_to(conversation, &mut out).map(drop)) {
+            None => Err(broken("it trips over itself")),
+            Some(Ok(())) => String::from_utf8(out.text).map_err(|_| broken("it writes what is not text")),
+            Some(Err(error)) => Err(self.fault(&error, most, messages.is_empty())),
         }
     }
 

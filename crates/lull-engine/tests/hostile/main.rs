@@ -117,7 +117,7 @@ fn fault_in(case: &Case, outcome: &Outcome) -> Option<String> {
             Code::Internal,
             Code::BadRequest,
         ],
-        Expect::Dies => &[Code::WorkerDied, Code::WorkerMemory],
+        Expect::Dies => &[Code::ModelBroken],
     };
     let text = &fault.message;
     if !codes.contains(&fault.code) {

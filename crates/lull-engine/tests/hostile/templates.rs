@@ -17,6 +17,8 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = BROKEN.iter().map(|template| case(template, Expect::Broken)).collect();
     cases.extend(DYING.iter().map(|template| case(template, Expect::Dies)));
     cases.extend(REFUSING.iter().map(|template| case(template, Expect::BadRequest)));
+    let deep = ["{{ 1".to_owned() + &" + 1".repeat(60_000) + " }}", "{{ ".to_owned() + &"not ".repeat(60_000) + "1 }}"];
+    cases.extend(deep.iter().map(|template| case(template, Expect::Broken)));
     cases.extend(LONG.iter().map(|(part, times)| case(&part.repeat(*times), Expect::Refused)));
     cases.extend(HARMLESS.iter().map(|template| case(template, Expect::Anything)));
     cases
@@ -82,6 +84,9 @@ const DYING: &[&str] = &[
     "{% set s = 'xy' * 2000000 %}{% for i in range(9999) %}{% set t = s|replace('y', 'z') %}{% endfor %}done",
     "{% set s = 'ab ' * 1000000 %}{% for i in range(9999) %}{% set t = s.split(' ')|list|sort|join('-') %}{% endfor %}done",
     "{% for i in range(9999) %}{% set t = range(9999)|list|sort|reverse|join(',')|upper %}{% endfor %}done",
+    "{{ [1]|batch(1000000000000, 'x')|list }}",
+    "{{ range(90000)|join('x' * 10000) }}",
+    "{% set x = namespace() %}{% set x.x = x %}{{ x|tojson }}",
 ];
 
 /// Those that refuse the conversation.

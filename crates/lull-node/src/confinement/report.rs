@@ -33,6 +33,8 @@ async fn output(program: &Path, folder: &Path) -> Result<Vec<u8>, String> {
     command
         .arg(ARGUMENT)
         .env_clear()
+        // Where it looks: in the node's own folder, as its workers do. Below /tmp there may be mounts.
+        .env("TMPDIR", folder)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

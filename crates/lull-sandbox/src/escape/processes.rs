@@ -78,6 +78,17 @@ pub(super) const ALL: &[Attempt] = &[
         control: Never,
         act: |_| done(call(libc::SYS_setpriority, &[0, 0, -5_isize as usize])),
     },
+    Attempt {
+        name: "find_a_process_by_its_scheduler",
+        control: Succeeds,
+        act: |stage| done(call(libc::SYS_sched_getscheduler, &[stage.victim as usize])),
+    },
+    Attempt { name: "find_a_process_by_its_affinity", control: Succeeds, act: affinity },
+    Attempt {
+        name: "hold_up_every_process",
+        control: Succeeds,
+        act: |_| done(call(libc::SYS_membarrier, &[libc::MEMBARRIER_CMD_GLOBAL as usize, 0])),
+    },
     Attempt { name: "dump_what_it_knows", control: Succeeds, act: dump },
     Attempt { name: "open_more_files", control: Succeeds, act: many_files },
 ];
@@ -146,6 +157,11 @@ fn renice(stage: &Stage) -> Result<String, Stopped> {
 fn bind(stage: &Stage) -> Result<String, Stopped> {
     let mask = [1_u64];
     done(call(libc::SYS_sched_setaffinity, &[stage.victim as usize, 8, at(&mask)]))
+}
+
+fn affinity(stage: &Stage) -> Result<String, Stopped> {
+    let mut mask = [0_u64; 16];
+    done(call(libc::SYS_sched_getaffinity, &[stage.victim as usize, 128, at_mut(&mut mask)]))
 }
 
 fn limit(stage: &Stage) -> Result<String, Stopped> {

@@ -93,10 +93,13 @@ fn own(kind: &str, flag: UnshareFlags) -> Result<(), String> {
     if name()? == before { Err(format!("the namespace {kind} is still the same")) } else { Ok(()) }
 }
 
-fn refused(what: &str, error: &dyn std::fmt::Display) -> String {
-    format!(
-        "{what} was refused: {error}. On systems with AppArmor, Lull needs a profile that allows it user namespaces"
-    )
+fn refused(what: &str, error: &rustix::io::Errno) -> String {
+    match *error {
+        rustix::io::Errno::PERM | rustix::io::Errno::ACCESS => format!(
+            "{what} was refused: {error}. On systems with AppArmor, Lull needs a profile that allows it user namespaces"
+        ),
+        _ => format!("{what} cannot be had: {error}"),
+    }
 }
 
 enum Failed {
@@ -113,7 +116,15 @@ fn own_root(wanted: &Confine) -> Result<(), Failed> {
     own("mnt", UnshareFlags::NEWNS | UnshareFlags::NEWUTS).map_err(Failed::Before)?;
     rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .map_err(before("mounts of its own"))?;
-    let model = clone_of(&wanted.model).map_err(before("a view of the model folder"))?;
+    let model = clone_of(&wanted.model).map_err(|error| match error {
+        // The kernel does not let what is mounted below it be uncovered.
+        rustix::io::Errno::INVAL => Failed::Before(format!(
+            "{} cannot be shown alone, because something else is mounted below it; have Lull keep its models elsewhere \
+             (LULL_HOME)",
+            wanted.model.display()
+        )),
+        error => Failed::Before(refused("a view of the model folder", &error)),
+    })?;
     let (root, flags) = (&wanted.scratch, MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC);
     rustix::mount::mount("lull", root, "tmpfs", flags, Some(ROOT_OPTIONS)).map_err(before("a root folder"))?;
     if let Err(why) = furnish(root, model, &wanted.scratch, &folders) {

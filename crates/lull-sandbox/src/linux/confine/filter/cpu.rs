@@ -77,21 +77,15 @@ pub(super) fn run() -> Allowed {
         libc::SYS_lseek,
         // Memory.
         libc::SYS_brk,
-        libc::SYS_madvise,
         libc::SYS_mremap,
         libc::SYS_munmap,
         // Threads and waiting.
-        libc::SYS_futex,
         libc::SYS_set_robust_list,
         libc::SYS_rseq,
         libc::SYS_gettid,
         libc::SYS_getpid,
         libc::SYS_sched_yield,
-        libc::SYS_sched_getaffinity,
-        libc::SYS_sched_getparam,
-        libc::SYS_sched_getscheduler,
         libc::SYS_getcpu,
-        libc::SYS_membarrier,
         libc::SYS_epoll_ctl,
         libc::SYS_epoll_pwait,
         libc::SYS_ppoll,
@@ -113,6 +107,7 @@ pub(super) fn run() -> Allowed {
         libc::SYS_getrusage,
     ]);
     memory(&mut allowed);
+    threads(&mut allowed);
     allowed.when(libc::SYS_clone, &[bits(0, CLONE_LOOKED_AT, THREAD)]);
     // How a process ends itself that has found a fault in itself.
     allowed.when(libc::SYS_tgkill, &[is(0, std::process::id())]);
@@ -129,6 +124,35 @@ pub(super) fn run() -> Allowed {
     allowed
 }
 
+/// What threads need of each other. Nothing takes the number of another process: whether one is there is no business of
+/// a worker.
+fn threads(allowed: &mut Allowed) {
+    for call in [libc::SYS_sched_getaffinity, libc::SYS_sched_getparam, libc::SYS_sched_getscheduler] {
+        allowed.when(call, &[is(0, 0)]);
+    }
+    let how = !((libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) as u32);
+    // Not those with an owner, which find out whose a number is.
+    for wait in [
+        libc::FUTEX_WAIT,
+        libc::FUTEX_WAKE,
+        libc::FUTEX_REQUEUE,
+        libc::FUTEX_CMP_REQUEUE,
+        libc::FUTEX_WAKE_OP,
+        libc::FUTEX_WAIT_BITSET,
+        libc::FUTEX_WAKE_BITSET,
+    ] {
+        allowed.when(libc::SYS_futex, &[bits(1, how, wait as u32)]);
+    }
+    // Barriers of its own threads; one for all processes would cost the whole machine.
+    for barrier in [
+        libc::MEMBARRIER_CMD_QUERY,
+        libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+        libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+    ] {
+        allowed.when(libc::SYS_membarrier, &[is(0, barrier as u32)]);
+    }
+}
+
 /// Memory, but none that can be run, and none that the bound on data does not see: shared memory without a file, and
 /// what grows as a stack does.
 fn memory(allowed: &mut Allowed) {
@@ -136,4 +160,17 @@ fn memory(allowed: &mut Allowed) {
     allowed.when(libc::SYS_mmap, &[code, none(3, libc::MAP_SHARED as u32 | stack)]);
     allowed.when(libc::SYS_mmap, &[code, none(3, libc::MAP_ANONYMOUS as u32 | stack)]);
     allowed.when(libc::SYS_mprotect, &[code]);
+    // Not to be shared with other processes where it is the same: how long that takes tells what they hold.
+    for advice in [
+        libc::MADV_NORMAL,
+        libc::MADV_RANDOM,
+        libc::MADV_SEQUENTIAL,
+        libc::MADV_WILLNEED,
+        libc::MADV_DONTNEED,
+        libc::MADV_FREE,
+        libc::MADV_HUGEPAGE,
+        libc::MADV_NOHUGEPAGE,
+    ] {
+        allowed.when(libc::SYS_madvise, &[is(2, advice as u32)]);
+    }
 }

@@ -96,7 +96,8 @@ impl Allowed {
         let refuse = SeccompAction::Errno(libc::EPERM as u32);
         let arch = TargetArch::try_from(std::env::consts::ARCH)?;
         let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?;
-        let mut program = unknown();
+        let mut program = affinity_of_others();
+        program.extend(unknown());
         program.extend(BpfProgram::try_from(filter)?);
         Ok(program)
     }
@@ -112,7 +113,25 @@ fn condition(bits: Bits) -> Result<SeccompCondition, seccompiler::BackendError> 
     SeccompCondition::new(bits.place, length, compare, bits.value)
 }
 
-/// The beginning of a filter, which answers ENOSYS for [`UNKNOWN`] and lets all others pass on to what follows. It looks
+/// What answers ENOSYS to the question on which processors another thread may run. The C library asks it about each new
+/// thread, takes that word for "no such question here", and would give up on any other.
+fn affinity_of_others() -> BpfProgram {
+    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    /// Where the first argument's lower half is in what a filter sees; both architectures have it first.
+    const FIRST_ARGUMENT: u32 = 16;
+    let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
+    vec![
+        step(LOAD, 0, 0, 0),
+        step(JUMP_IF_EQUAL, 0, 3, libc::SYS_sched_getaffinity as u32),
+        step(LOAD, 0, 0, FIRST_ARGUMENT),
+        step(JUMP_IF_EQUAL, 1, 0, 0),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+    ]
+}
+
+/// The next part of a filter, which answers ENOSYS for [`UNKNOWN`] and lets all others pass on to what follows. It looks
 /// at numbers alone: what calls by the numbers of another architecture is ended by what follows, or gets no further.
 fn unknown() -> BpfProgram {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
