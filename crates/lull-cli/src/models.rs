@@ -4,8 +4,8 @@ use std::{
 };
 
 use lull_models::{Listed, Progress, Store, StoredModel};
-use lull_node::{AgreedFiles, Home, NodeApi as _, RemoteNode};
-use lull_types::{Code, Fault, ModelPlace, ModelView, Request, Response};
+use lull_node::{AgreedFiles, Home, NodeApi as _, RemoteNode, check_room};
+use lull_types::{Code, ModelPlace, ModelView, Request, Response};
 
 use crate::{args::Models, output, output::Failure};
 
@@ -32,7 +32,7 @@ async fn rescan(home: &Path) {
 async fn add(home: &Path, path: &Path, name: Option<&str>) -> Result<(), Failure> {
     let store = Store::open(home)?;
     let room_gib = AgreedFiles::open(home)?.effective()?.disk_gib.value;
-    check_room(files_bytes(&Home::open(home)?.models()), files_bytes(path), room_gib)?;
+    check_room(&Home::open(home)?.models(), path, room_gib)?;
     let show = std::io::stderr().is_terminal();
     let model = store.add(path, name, &mut |progress| {
         if show {
@@ -48,33 +48,6 @@ async fn add(home: &Path, path: &Path, name: Option<&str>) -> Result<(), Failure
     Ok(())
 }
 
-/// Whether what is here and what is to come stay within `lend.disk_gib`.
-fn check_room(here: u64, coming: u64, room_gib: u32) -> Result<(), Fault> {
-    if here.saturating_add(coming) <= u64::from(room_gib) << 30 {
-        return Ok(());
-    }
-    let (here, coming) = (output::bytes(here), output::bytes(coming));
-    let text = format!(
-        "the models on this machine take {here}, this one {coming} more, and `lend.disk_gib` allows {room_gib} GiB: \
-         remove one with `lull models remove`, or allow more in settings.toml"
-    );
-    Err(Fault::new(Code::Forbidden, text))
-}
-
-/// The size of a file, or of all files below a folder; what cannot be read counts nothing here and fails later.
-fn files_bytes(path: &Path) -> u64 {
-    let Ok(found) = std::fs::metadata(path) else { return 0 };
-    if !found.is_dir() {
-        return found.len();
-    }
-    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
-    entries
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()))
-        .map(|entry| files_bytes(&entry.path()))
-        .sum()
-}
-
 fn describe(progress: &Progress<'_>) -> String {
     match progress {
         Progress::Waiting => "another process is changing the models here; waiting".into(),
@@ -86,9 +59,12 @@ fn describe(progress: &Progress<'_>) -> String {
 
 async fn list(home: &Path, json: bool) -> Result<(), Failure> {
     let models = match RemoteNode::connect(home).await {
-        Ok(node) => match node.call(Request::Models).await? {
-            Response::Models { models, .. } => models,
-            _ => return Err(Failure::new(1, "the node gave an answer that does not fit the question")),
+        Ok(node) => match node.call(Request::Models).await {
+            Ok(Response::Models { models, .. }) => models,
+            Ok(_) => return Err(Failure::new(1, "the node gave an answer that does not fit the question")),
+            // It waits to be told to join; what lies here is known all the same.
+            Err(fault) if fault.code == Code::NotEnrolled => stored(home)?,
+            Err(fault) => return Err(fault.into()),
         },
         Err(_) => stored(home)?,
     };
@@ -106,7 +82,7 @@ async fn list(home: &Path, json: bool) -> Result<(), Failure> {
 
 /// Without a running node, only what lies on this machine can be told.
 fn stored(home: &Path) -> Result<Vec<ModelView>, Failure> {
-    eprintln!("The node is not running: showing only this machine's own models.");
+    eprintln!("No node of an organisation runs here: showing only this machine's own models.");
     let models = Store::open(home)?.list()?;
     Ok(models.into_iter().map(view).collect())
 }
@@ -146,28 +122,4 @@ fn row(model: &ModelView) -> Vec<String> {
     ];
     cells.extend(model.fault.as_ref().map(|fault| format!("cannot be used: {fault}")));
     cells
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_stay_within_their_disk() {
-        const GIB: u64 = 1 << 30;
-        check_room(GIB, GIB, 2).unwrap();
-        let fault = check_room(GIB, GIB + 1, 2).unwrap_err();
-        assert!(fault.code == Code::Forbidden && fault.message.contains("disk_gib"), "{fault}");
-        check_room(u64::MAX, u64::MAX, u32::MAX).unwrap_err();
-    }
-
-    #[test]
-    fn a_folder_is_as_large_as_its_files() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("deeper")).unwrap();
-        std::fs::write(folder.path().join("a"), [0; 10]).unwrap();
-        std::fs::write(folder.path().join("deeper/b"), [0; 5]).unwrap();
-        assert_eq!(files_bytes(folder.path()), 15);
-        assert_eq!(files_bytes(&folder.path().join("none")), 0);
-    }
 }

@@ -186,3 +186,18 @@ async fn listen(asked: Option<SocketAddr>, place: Place) -> Result<TcpListener, 
     eprintln!("{usual} is taken, perhaps by another node: {what} gets a free port (choose one with {argument}).");
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_door_is_of_this_machine_alone_and_says_which_argument_to_change() {
+        let anywhere = Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+        let refused = format!("{:?}", listen(anywhere, WINDOW).await.unwrap_err());
+        assert!(refused.contains("the window is for this machine only"), "{refused}");
+        let first = listen(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), API).await.unwrap();
+        let taken = format!("{:?}", listen(Some(first.local_addr().unwrap()), WINDOW).await.unwrap_err());
+        assert!(taken.contains("choose another with --ui"), "{taken}");
+    }
+}

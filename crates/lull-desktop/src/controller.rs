@@ -2,8 +2,7 @@ use jiff::Zoned;
 use lull_types::{Code, Fault, Page, Prefs, RanHere, Request, StatusView};
 
 use crate::{
-    Action, Does, Face, Lang, Menu, Node, Notice, RAN_ASKED_MAX, Ran, State, clock, face, headline, menu,
-    notice::Told,
+    Action, Does, Face, Lang, Menu, Node, Notice, RAN_ASKED_MAX, Ran, State, clock, face, headline, menu, notice::Told,
 };
 
 /// How often the node is asked how it is, in milliseconds, where it says nothing by itself.

@@ -32,7 +32,7 @@ impl Store {
             return Ok(model);
         }
         let part = |&(name, bytes): &(&str, &'static [u8])| Part { name: name.into(), source: Source::Bytes(bytes) };
-        let plan = Plan { format: Format::Gguf, parts: FILES.iter().map(part).collect() };
+        let plan = Plan { format: Format::Gguf, parts: FILES.iter().map(part).collect(), given_up: None };
         let name: ModelName =
             DEMO_NAME.parse().map_err(|error| Fault::new(Code::Internal, format!("the demo model: {error}")))?;
         self.install(&plan, name, Replace::Always, &mut |_| {})

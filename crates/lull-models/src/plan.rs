@@ -2,6 +2,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use lull_types::{Code, Fault};
@@ -29,6 +30,8 @@ const ENTRIES_MAX: usize = 100_000;
 pub(crate) struct Plan<'a> {
     pub(crate) format: Format,
     pub(crate) parts: Vec<Part<'a>>,
+    /// Whether somebody no longer wants it.
+    pub(crate) given_up: Option<&'a AtomicBool>,
 }
 
 /// One file to be.
@@ -43,6 +46,14 @@ pub(crate) struct Part<'a> {
 pub(crate) enum Source<'a> {
     File(PathBuf),
     Bytes(&'a [u8]),
+}
+
+impl<'a> Plan<'a> {
+    /// The same as long as nobody says that it is given up.
+    pub(crate) const fn unless(mut self, given_up: &'a AtomicBool) -> Self {
+        self.given_up = Some(given_up);
+        self
+    }
 }
 
 impl Plan<'static> {
@@ -76,7 +87,7 @@ impl Plan<'static> {
 
     fn new(format: Format, folder: &Path, names: BTreeSet<String>) -> Self {
         let part = |name: String| Part { source: Source::File(folder.join(&name)), name };
-        Self { format, parts: names.into_iter().map(part).collect() }
+        Self { format, parts: names.into_iter().map(part).collect(), given_up: None }
     }
 
     fn of_gguf(folder: &Path, name: &str) -> Result<Self, Fault> {

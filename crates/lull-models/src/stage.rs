@@ -1,8 +1,9 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use lull_types::{Code, Fault};
@@ -73,8 +74,8 @@ impl<'a> Writer<'a> {
                 done += bytes;
                 progress(Progress::File { name: &part.name, done, total });
             };
-            let mut reader = open(&part.source)?;
-            let (bytes, blake3) = disk::write_new(&folder.join(&part.name), &mut *reader, &mut on_bytes)?;
+            let mut reader = Unless { given_up: plan.given_up, reader: open(&part.source)? };
+            let (bytes, blake3) = disk::write_new(&folder.join(&part.name), &mut reader, &mut on_bytes)?;
             files.push(ModelFile { path: part.name.clone(), bytes, blake3 });
         }
         files.sort_by(|one, other| one.path.cmp(&other.path));
@@ -189,6 +190,21 @@ fn length(source: &Source<'_>) -> u64 {
     match source {
         Source::File(path) => fs::metadata(path).map_or(0, |metadata| metadata.len()),
         Source::Bytes(bytes) => bytes.len() as u64,
+    }
+}
+
+/// A file that ends with an error as soon as nobody wants its content any more.
+struct Unless<'a> {
+    given_up: Option<&'a AtomicBool>,
+    reader: Box<dyn Read + 'a>,
+}
+
+impl Read for Unless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given_up.is_some_and(|given_up| given_up.load(Ordering::Relaxed)) {
+            return Err(io::Error::other("given up"));
+        }
+        self.reader.read(buffer)
     }
 }
 

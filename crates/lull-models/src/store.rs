@@ -1,6 +1,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use lull_types::{Code, Fault, ModelHash};
@@ -87,6 +88,21 @@ impl Store {
         name: Option<&str>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<StoredModel, Fault> {
+        self.add_unless(path, name, &AtomicBool::new(false), progress)
+    }
+
+    /// The same, unless somebody gives it up meanwhile; what was copied is removed then. While another process writes,
+    /// that is noticed only when it is done.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`] when it was given up, and those of [`Store::add`].
+    pub fn add_unless(
+        &self,
+        path: &Path,
+        name: Option<&str>,
+        given_up: &AtomicBool,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<StoredModel, Fault> {
         let name = match name {
             Some(name) => parse_name(name)?,
             None => ModelName::from_path(&fs::canonicalize(path).unwrap_or_else(|_| path.into()))
@@ -95,7 +111,11 @@ impl Store {
         let plan = Plan::of(path)?;
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or_else(|| Path::new(".")) };
         inspect(folder, plan.format, &plan.names())?;
-        self.install(&plan, name, Replace::IfBroken, progress)
+        let plan = plan.unless(given_up);
+        self.install(&plan, name, Replace::IfBroken, progress).map_err(|fault| {
+            let cancelled = || Fault::new(Code::Cancelled, "adding this model was given up; nothing of it stays here");
+            if given_up.load(Ordering::Relaxed) { cancelled() } else { fault }
+        })
     }
 
     /// Adds a folder with the test engine's `scripted.json`; [`Store::add`] never does.

@@ -11,8 +11,8 @@ use std::{
 
 use jiff::{Zoned, civil};
 use lull_door::{fault::storage, home};
-use lull_policy::{Effective, MachineRules, Settings, TEXT_BYTES_MAX, resolve, set_enabled};
-use lull_types::{Code, Fault, Pause};
+use lull_policy::{Effective, MachineRules, Settings, TEXT_BYTES_MAX, loosens, resolve, set};
+use lull_types::{Code, Fault, Pause, RuleValue, RulesView};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, watch},
@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::Home;
+use crate::{Home, NodeOptions};
 
 /// Where the organisation's rules lie on systems that keep such things in files.
 const MACHINE_FILE: &str = "/etc/lull/policy.toml";
@@ -100,6 +100,17 @@ impl AgreedFiles {
         Ok(Self::new(Home::open(home)?, machine))
     }
 
+    /// The files of a home as a node with these options follows them.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when the home cannot be had.
+    pub(crate) fn of(home: &Home, options: &NodeOptions) -> Result<Self, Fault> {
+        match &options.machine_rules {
+            Some(machine) => Ok(Self::new(home.clone(), Some(machine.clone()))),
+            None => Self::open(home.path()),
+        }
+    }
+
     /// The files of a home, with the organisation's file elsewhere or nowhere.
     pub(crate) const fn new(home: Home, machine: Option<PathBuf>) -> Self {
         Self { home, machine }
@@ -120,13 +131,12 @@ impl AgreedFiles {
     pub fn effective(&self) -> Result<Effective, Fault> {
         let path = self.settings_file();
         let settings = text(&path)?.map(|text| Settings::parse(&path.display().to_string(), &text)).transpose()?;
-        let machine = match &self.machine {
-            Some(path) => {
-                text(path)?.map(|text| MachineRules::parse(&path.display().to_string(), &text)).transpose()?
-            }
-            None => None,
-        };
-        Ok(resolve(settings.as_ref(), machine.as_ref()))
+        Ok(resolve(settings.as_ref(), self.machine_rules()?.as_ref()))
+    }
+
+    fn machine_rules(&self) -> Result<Option<MachineRules>, Fault> {
+        let Some(path) = &self.machine else { return Ok(None) };
+        Ok(text(path)?.map(|text| MachineRules::parse(&path.display().to_string(), &text)).transpose()?)
     }
 
     /// Keeps that its owner agrees to lend, or does not. The rest of their file stays as they wrote it.
@@ -134,12 +144,55 @@ impl AgreedFiles {
     /// # Errors
     /// [`Code::Storage`] when the file cannot be written, or cannot be followed as it is.
     pub fn set_enabled(&self, on: bool) -> Result<(), Fault> {
+        let (old, new) = self.edited("lend.enabled", Some(&RuleValue::Switch(on)))?;
+        self.keep_settings(&old, &new)
+    }
+
+    /// Keeps its owner's word on one rule, `lend.idle_minutes` for example; `None`: they have none any more. The rest of
+    /// their file stays as they wrote it. `org`: the organisation's name, empty where it is not known.
+    ///
+    /// # Errors
+    /// [`Code::BadRequest`] when there is no such rule or it cannot have that value, [`Code::Forbidden`] when the
+    /// organisation's rules are stricter, [`Code::Storage`] when a file cannot be written, or cannot be followed as it
+    /// is.
+    pub fn set_rule(&self, key: &str, value: Option<&RuleValue>, org: &str) -> Result<(), Fault> {
+        let (old, new) = self.edited(key, value)?;
+        let settings = Settings::parse(&self.settings_file().display().to_string(), &new)?;
+        if let Some(machine) = self.machine_rules()?.filter(|_| value.is_some())
+            && loosens(&settings, &machine, key)
+        {
+            let org = if org.is_empty() { "your organisation" } else { org };
+            let text =
+                format!("{key} is held by {org}: a stricter choice is yours, a looser one is not; ask IT about it");
+            return Err(Fault::new(Code::Forbidden, text));
+        }
+        self.keep_settings(&old, &new)
+    }
+
+    /// The settings as they are, and with one rule changed.
+    fn edited(&self, key: &str, value: Option<&RuleValue>) -> Result<(String, String), Fault> {
         let path = self.settings_file();
         let old = text(&path)?.unwrap_or_default();
-        let new = set_enabled(&path.display().to_string(), &old, on)?;
+        let new = set(&path.display().to_string(), &old, key, value)?;
+        Ok((old, new))
+    }
+
+    fn keep_settings(&self, old: &str, new: &str) -> Result<(), Fault> {
+        let path = self.settings_file();
         // A file that its owner keeps elsewhere and links to is changed there.
         let place = fs::canonicalize(&path).unwrap_or(path);
         if new == old { Ok(()) } else { home::write(&place, new.as_bytes()) }
+    }
+
+    /// These rules as they are shown, with where they come from; `broken`: what cannot be followed.
+    pub(crate) fn view(&self, rules: &Effective, broken: Option<&Fault>) -> RulesView {
+        let machine = self.machine.as_ref().filter(|path| path.exists());
+        RulesView {
+            rules: rules.views(),
+            settings_file: self.settings_file().display().to_string(),
+            machine_file: machine.map(|path| path.display().to_string()),
+            broken: broken.map(|fault| fault.message.clone()),
+        }
     }
 
     /// The pause that its owner asked for last, if they have not resumed. It may be over by now.
@@ -328,6 +381,32 @@ mod tests {
         assert_eq!((enabled.value, enabled.source, enabled.locked), (false, Source::Machine, true));
         let elsewhere = AgreedFiles::new(place.files.home.clone(), None);
         assert!(elsewhere.effective().unwrap().enabled.value);
+    }
+
+    #[test]
+    fn a_rule_is_set_where_the_organisation_allows_it() {
+        let place = place();
+        fs::write(&place.machine, "[lend]\nidle_minutes = 15\n").unwrap();
+        fs::write(place.files.settings_file(), "# mine\n[lend]\nidle_minutes = 20 # tea\n").unwrap();
+        let set =
+            |key: &str, value: Option<f64>| place.files.set_rule(key, value.map(RuleValue::Number).as_ref(), "Acme");
+        let fault = set("lend.idle_minutes", Some(14.0)).unwrap_err();
+        assert!(fault.code == Code::Forbidden && fault.message.contains("held by Acme"), "{fault}");
+        assert!(fs::read_to_string(place.files.settings_file()).unwrap().contains("= 20 # tea"));
+        set("lend.idle_minutes", Some(15.0)).unwrap();
+        assert_eq!(
+            fs::read_to_string(place.files.settings_file()).unwrap(),
+            "# mine\n[lend]\nidle_minutes = 15 # tea\n"
+        );
+        assert_eq!(set("lend.idle", Some(1.0)).unwrap_err().code, Code::BadRequest);
+        set("lend.idle_minutes", None).unwrap();
+        let rules = place.files.effective().unwrap();
+        assert_eq!((rules.idle_minutes.value, rules.idle_minutes.source), (15, Source::Machine));
+        let view = place.files.view(&rules, None);
+        assert_eq!(view.machine_file, Some(place.machine.display().to_string()));
+        assert_eq!((view.rules.len(), view.broken), (17, None));
+        fs::write(&place.machine, "broken").unwrap();
+        assert_eq!(set("lend.threads", Some(1.0)).unwrap_err().code, Code::Storage);
     }
 
     #[test]

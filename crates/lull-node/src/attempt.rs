@@ -14,7 +14,15 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What a run heard.
-pub(crate) type Heard = (Epoch, Input);
+pub(crate) enum Heard {
+    /// For the job machine.
+    Input(Input),
+    /// The lender has begun, and says what kind of machine it is.
+    Begun { epoch: Epoch, machine: String },
+}
+
+/// The longest word of a lender on what it is, in characters.
+const MACHINE_CHARS_MAX: usize = 64;
 
 /// How long opening the stream may take: the grant lasts no longer.
 const OPEN_MAX: Duration = Duration::from_secs(GRANT_OPEN_S);
@@ -45,7 +53,7 @@ pub(crate) async fn run(attempt: Attempt, frames: mpsc::Sender<Heard>, let_go: C
     };
     if let Err(fault) = ended {
         // Nobody listens any more when the job is over.
-        let _ = frames.send((epoch, Input::StreamEnded { epoch, fault })).await;
+        let _ = frames.send(Heard::Input(Input::StreamEnded { epoch, fault })).await;
     }
 }
 
@@ -129,13 +137,18 @@ async fn hear(
             return Err(Fault::new(Code::BadFrame, "the lender broke the protocol of an answer; ask again"));
         }
         let answer = match answer.body {
-            AnswerBody::Prefilled { prompt_tokens } => Answer::Prefilled { prompt_tokens },
+            AnswerBody::Prefilled { prompt_tokens: 0, machine } => {
+                let printable = machine.chars().filter(|c| !c.is_control()).take(MACHINE_CHARS_MAX);
+                let _ = frames.send(Heard::Begun { epoch, machine: printable.collect() }).await;
+                continue;
+            }
+            AnswerBody::Prefilled { prompt_tokens, .. } => Answer::Prefilled { prompt_tokens },
             AnswerBody::Token(token) => Answer::Token(token),
             AnswerBody::Done { finish, usage, tail } => Answer::Done { finish, usage, tail },
             AnswerBody::Failed(fault) => Answer::Failed(fault),
         };
         // A job that is over drops its token, too, and that ends this.
-        let _ = frames.send((epoch, Input::Frame { epoch, answer })).await;
+        let _ = frames.send(Heard::Input(Input::Frame { epoch, answer })).await;
         if last {
             return Ok(());
         }

@@ -17,3 +17,11 @@ pub(crate) fn net(error: &NetError) -> Fault {
     };
     Fault::new(code, format!("{error}; {advice}"))
 }
+
+/// Something that waits for a disk, away from everything that must not.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let broken = |_| Fault::new(Code::Internal, "this broke off inside Lull; try again, and tell whoever builds it");
+    tokio::task::spawn_blocking(work).await.map_err(broken)?
+}

@@ -19,7 +19,8 @@ use crate::{
     fault::stopping,
     identity::Identity,
     machine::{self, MachineLock},
-    node::EVENTS_MAX,
+    node::{EVENTS_MAX, joined_already},
+    own::Own,
 };
 
 /// The longest invitation that is read from a file, in bytes.
@@ -40,6 +41,7 @@ enum Stage {
 pub struct Host {
     home: Home,
     options: NodeOptions,
+    own: Own,
     stage: watch::Sender<Stage>,
     /// The home is this process's own while there is no node that has it; joining happens once at a time.
     apart: Mutex<Option<HomeLock>>,
@@ -62,8 +64,12 @@ impl Host {
         let lock = home.lock()?;
         let machine = if is_usual(&home) { Some(machine::lock()?) } else { None };
         let (events, _) = broadcast::channel(EVENTS_MAX);
+        let own = Own::open(home.clone(), options.clone(), events.clone())?;
         let (stage, lock) = match Identity::load(&home) {
-            Ok(_) => (Stage::Joined(Node::start_in(home.clone(), lock, &options, events.clone())?), None),
+            Ok(_) => {
+                let node = Node::start_in(home.clone(), lock, &options, own.clone(), events.clone())?;
+                (Stage::Joined(node), None)
+            }
             Err(fault) => {
                 if fault.code != Code::NotEnrolled {
                     tracing::error!(code = %fault.code, reason = fault.message, "this machine's identity is damaged");
@@ -74,6 +80,7 @@ impl Host {
         let host = Arc::new(Self {
             home,
             options,
+            own,
             stage: watch::Sender::new(stage),
             apart: Mutex::new(lock),
             _machine: machine,
@@ -124,13 +131,11 @@ impl Host {
             return Err(stopping());
         }
         if apart.is_none() {
-            let text = "this machine has joined an organisation already; to leave it, enrol anew with `lull node enroll \
-                        TOKEN --force`";
-            return Err(Fault::new(Code::BadRequest, text));
+            return Err(joined_already());
         }
         let enrolled = enrol::join(&self.home, &token, name).await?;
         if let Some(lock) = apart.take() {
-            let node = Node::start_in(self.home.clone(), lock, &self.options, self.events.clone());
+            let node = Node::start_in(self.home.clone(), lock, &self.options, self.own.clone(), self.events.clone());
             let stage = node.map_or_else(Stage::Apart, Stage::Joined);
             if let (Stage::Joined(node), Some(url)) = (&stage, self.api_url.borrow().clone()) {
                 node.set_api_url(url);
@@ -207,16 +212,14 @@ impl Host {
     async fn answer(&self, request: Request) -> Result<Response, Fault> {
         match request {
             Request::Join { token, name } => self.join(&token, name).await.map(|_| Response::Done),
-            Request::Show { page } => {
-                // Whether anybody draws a window is not for the node to know.
-                let _ = self.events.send(Event::Show { page });
-                Ok(Response::Done)
-            }
             Request::Stop => {
                 self.stop.cancel();
                 Ok(Response::Done)
             }
-            request => self.node()?.call(request).await,
+            request => match self.node() {
+                Ok(node) => node.call(request).await,
+                Err(fault) => self.own.answer_alone(request, fault).await,
+            },
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use lull_types::{Code, Fault};
+use lull_types::{Code, Fault, KeyView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -34,16 +34,6 @@ const PRESENTED_BYTES_MAX: usize = 256;
 pub struct Keys {
     home: PathBuf,
     known: Arc<Mutex<Known>>,
-}
-
-/// A key as it may be shown: never the key itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyView {
-    /// Its name.
-    pub name: String,
-    /// When it was made, in seconds since 1970.
-    pub created_s: u64,
 }
 
 /// The file's content.

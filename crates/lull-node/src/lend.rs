@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     booking::Claimed,
     fault::stopping,
-    lender,
+    hardware, lender,
     shelf::LocalModel,
     speed::Measured,
     stance::{Stance, yielding},
@@ -221,6 +221,7 @@ impl Answer {
         let alone = permit.alone.as_ref().map(|alone| alone.over.clone());
         let run = Run { model: permit.model.clone(), request, alone, reply };
         permit.orders.send(Order::Run(run)).await.map_err(|_| Stop::Failed(stopping()))?;
+        self.send(AnswerBody::Prefilled { prompt_tokens: 0, machine: hardware::kind() }, false).await?;
         tokio::select! {
             () = unwanted(&mut self.stream, &permit.cancel) => Err(Stop::Cancelled),
             () = permit.yielded.cancelled() => Err(Stop::Failed(yielding())),
@@ -248,7 +249,7 @@ impl Answer {
                     if stood_still(&permit.stance) == still_before {
                         self.measured = Measured { prompt_tokens, prefill: took, ..self.measured };
                     }
-                    (AnswerBody::Prefilled { prompt_tokens }, false)
+                    (AnswerBody::Prefilled { prompt_tokens, machine: String::new() }, false)
                 }
                 Step::Token(token) => {
                     self.usage.completion_tokens += 1;

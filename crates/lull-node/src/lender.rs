@@ -228,8 +228,11 @@ impl Lender {
             Command::Rescan { reply } => {
                 self.broken.clear();
                 self.fast_deaths.clear();
+                let looked = self.look().await;
+                // Who hears that it is done must see what is new.
+                self.show();
                 // Whoever asked may be gone.
-                drop(reply.send(self.look().await));
+                drop(reply.send(looked));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The node: lends this machine's workers to the pool and submits its people's jobs to it; opens the door.
 //! It must never know HTTP, a window or a command line.
 
+mod adding;
 mod agreed;
 mod attempt;
 mod backoff;
@@ -13,6 +14,7 @@ mod fault;
 mod hardware;
 mod host;
 mod identity;
+mod kept;
 mod keys;
 mod lend;
 mod lender;
@@ -20,7 +22,10 @@ mod lending;
 mod link;
 mod machine;
 mod node;
+mod own;
+mod prefs;
 mod ran;
+mod room;
 mod session;
 mod shelf;
 mod speed;
@@ -29,6 +34,7 @@ mod submitter;
 mod supervise;
 mod trust;
 mod turns;
+mod used;
 mod validate;
 mod views;
 
@@ -36,11 +42,13 @@ pub use agreed::{AgreedFiles, Paused};
 pub use doctor::examine;
 pub use enrol::{Enrolled, enroll};
 pub use host::Host;
-pub use keys::{KeyView, Keys};
+pub use keys::Keys;
 pub use lending::{Senses, Timing};
 pub use lull_door::{Chat, Door, Home, HomeLock, NodeApi, RemoteNode, serve};
+pub use lull_types::KeyView;
 pub use node::{Node, NodeOptions};
 pub use ran::{RAN_MAX, RAN_REPLY_MAX, RanLog};
+pub use room::check_room;
 
 /// Lull's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -11,27 +11,31 @@ use lull_engine::Leash;
 use lull_policy::Effective;
 use lull_sandbox::Freezer;
 use lull_seal::SealingKey;
-use lull_types::{ChatRequest, Code, Event, Fault, Layers, LendingView, NodeId, Request, Response};
+use lull_types::{ChatRequest, Code, Event, Fault, Layers, LendingView, NodeId, Request, Response, StatusView};
 use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Chat, Home, HomeLock, NodeApi,
+    adding::Adding,
     agreed::AgreedFiles,
     clock::now_s,
     confinement::{self, Sandbox},
-    fault::stopping,
+    doctor::Look,
+    fault::{off_thread, stopping},
     hardware::{self, cores},
     identity::{Identity, Transport},
     lender::{self, Lender, LenderView, Setup},
-    lending::{self, Herd, Listeners, Senses, Sensors, Timing, Wishes},
+    lending::{self, Herd, Listeners, RulesNow, Senses, Sensors, Timing, Wishes},
     link::{Link, LinkState},
+    own::{self, Own},
     ran::{RAN_REPLY_MAX, RanLog},
     session::Routes,
     stance::Stance,
     submitter::{self, Sight, Submitter, SubmitterView},
     supervise::Plan,
+    used::UsedTally,
     views,
 };
 
@@ -85,8 +89,16 @@ struct Ready {
     transport: Transport,
     sealing: Arc<SealingKey>,
     certificate: Signed<SealingCertificate>,
-    files: AgreedFiles,
+    desk: Desk,
+}
+
+/// What a node keeps for this machine's person.
+#[derive(Debug)]
+struct Desk {
+    own: Own,
+    adding: Adding,
     ran: RanLog,
+    used: UsedTally,
 }
 
 impl Default for NodeOptions {
@@ -117,15 +129,18 @@ pub struct Node {
     catalogue: watch::Receiver<Arc<Vec<CatalogueModel>>>,
     lender_view: watch::Receiver<LenderView>,
     lending_view: watch::Receiver<LendingView>,
+    rules: watch::Receiver<RulesNow>,
     submitter_view: watch::Receiver<SubmitterView>,
     sandbox: Sandbox,
+    herd: Arc<Herd>,
+    desk: Desk,
     api_url: watch::Sender<Option<String>>,
     lender: mpsc::Sender<lender::Command>,
     lending: mpsc::Sender<lending::Command>,
-    ran: RanLog,
     submitter: mpsc::Sender<submitter::Command>,
     events: broadcast::Sender<Event>,
     stop: CancellationToken,
+    tasks: TaskTracker,
     stopped: watch::Receiver<bool>,
 }
 
@@ -138,7 +153,8 @@ impl Node {
         let home = Home::open(home)?;
         let lock = home.lock()?;
         let (events, _) = broadcast::channel(EVENTS_MAX);
-        Self::start_in(home, lock, &options, events)
+        let own = Own::open(home.clone(), options.clone(), events.clone())?;
+        Self::start_in(home, lock, &options, own, events)
     }
 
     /// The same in a home that is this process's own already, for those who listen to these events.
@@ -146,6 +162,7 @@ impl Node {
         home: Home,
         lock: HomeLock,
         options: &NodeOptions,
+        own: Own,
         events: broadcast::Sender<Event>,
     ) -> Result<Arc<Self>, Fault> {
         let identity = Identity::load(&home)?;
@@ -156,17 +173,14 @@ impl Node {
             .map_err(|error| Fault::new(Code::Internal, format!("the sealing key cannot be certified: {error}")))?;
         tracing::info!(node = %identity.device.node, dedicated = options.dedicated, "the node starts");
 
-        let files = match &options.machine_rules {
-            Some(machine) => AgreedFiles::new(home.clone(), Some(machine.clone())),
-            None => AgreedFiles::open(home.path())?,
-        };
-        let ran = RanLog::open(home.path())?;
-        let ready = Ready { home, lock, identity, transport, sealing, certificate, files, ran };
+        let adding = Adding::new(home.clone(), own.files().clone(), events.clone());
+        let desk = Desk { adding, ran: RanLog::open(home.path())?, used: UsedTally::open(&home)?, own };
+        let ready = Ready { home, lock, identity, transport, sealing, certificate, desk };
         Self::launch(ready, options, events).map(Arc::new)
     }
 
     fn launch(ready: Ready, options: &NodeOptions, events: broadcast::Sender<Event>) -> Result<Self, Fault> {
-        let Ready { home, lock, identity, transport, sealing, certificate, files, ran } = ready;
+        let Ready { home, lock, identity, transport, sealing, certificate, desk } = ready;
         let connecting = Fault::new(Code::RelayUnreachable, "the relay is being connected to");
         let (identity_sender, identity) = watch::channel(Arc::new(identity));
         let (link_sender, link) = watch::channel(LinkState::Down(connecting));
@@ -176,16 +190,17 @@ impl Node {
         let (lender, lender_inbox) = mpsc::channel(lender::INBOX_MAX);
         let (submitter, submitter_inbox) = mpsc::channel(submitter::INBOX_MAX);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let Lends { lending, lending_view, stance, plan, sandbox, herd, watts_per_thread } =
-            lends(&home, options, files, lender_view.clone(), &stop, &tasks)?;
+        let Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread } =
+            lends(&home, options, desk.own.files().clone(), lender_view.clone(), &stop, &tasks)?;
+        tasks.spawn(end_adding(desk.adding.clone(), stop.clone()));
 
         let setup = Setup {
             home: home.path().to_owned(),
             plan,
             sandbox: sandbox.clone(),
             stance,
-            ran: ran.clone(),
-            herd,
+            ran: desk.ran.clone(),
+            herd: herd.clone(),
             watts_per_thread,
             slots: slots(options),
             demo: options.demo,
@@ -196,11 +211,8 @@ impl Node {
         };
         tasks.spawn(Lender::new(setup, lender_inbox, lender.downgrade(), lender_view_sender).run());
         let sight = Sight { identity: identity.clone(), link: link.clone(), stop: stop.clone() };
-        tasks.spawn(Submitter::new(sight, submitter_inbox, submitter_view_sender).run());
-        let busy = {
-            let (lender_view, submitter_view) = (lender_view.clone(), submitter_view.clone());
-            move || lender_view.borrow().running > 0 || submitter_view.borrow().running > 0
-        };
+        let asking = Submitter::new(sight, desk.used.clone(), submitter_inbox, submitter_view_sender);
+        tasks.spawn(asking.run());
         let routes = Routes { submitter: submitter.clone(), lender: lender.clone(), catalogue: catalogue_sender };
         let link_task = Link {
             home,
@@ -209,7 +221,7 @@ impl Node {
             sealing: certificate,
             state: link_sender,
             routes,
-            busy: Box::new(busy),
+            busy: busy(lender_view.clone(), submitter_view.clone()),
             stop: stop.clone(),
         };
         tasks.spawn(link_task.run());
@@ -222,19 +234,22 @@ impl Node {
             catalogue,
             lender_view,
             lending_view,
+            rules,
             submitter_view,
             sandbox,
+            herd,
+            desk,
             api_url,
             lender,
             lending,
-            ran,
             submitter,
             events,
             stop,
+            tasks: tasks.clone(),
             stopped,
         };
         tasks.spawn(node.announce());
-        tokio::spawn(wait_for_the_end(tasks, node.ran.clone(), lock, stopped_sender));
+        tokio::spawn(wait_for_the_end(tasks, node.desk.ran.clone(), lock, stopped_sender));
         Ok(node)
     }
 
@@ -261,11 +276,42 @@ impl Node {
         let _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
     }
 
-    async fn rescan(&self) -> Result<Response, Fault> {
-        let (reply, answer) = oneshot::channel();
-        self.lender.send(lender::Command::Rescan { reply }).await.map_err(|_| stopping())?;
-        answer.await.map_err(|_| stopping())??;
+    /// What has to do with models on this machine.
+    fn models(&self) -> Response {
+        let models = views::models(&self.lender_view.borrow(), &self.catalogue.borrow());
+        Response::Models { models, adding: self.desk.adding.views() }
+    }
+
+    fn add_model(&self, path: String, name: Option<String>) -> Result<Response, Fault> {
+        let work = self.desk.adding.begin(path, name)?;
+        let lender = self.lender.clone();
+        // Among the node's tasks, so that the home is not given free before it has ended.
+        self.tasks.spawn(async move {
+            if tokio::task::spawn_blocking(work).await.is_ok_and(|came| came)
+                && let Err(fault) = rescan(&lender).await
+            {
+                tracing::warn!(code = %fault.code, reason = fault.message, "a model is here and was not seen");
+            }
+        });
         Ok(Response::Done)
+    }
+
+    async fn remove_model(&self, name: String) -> Result<Response, Fault> {
+        let home = self.desk.own.home().path().to_owned();
+        off_thread(move || lull_models::Store::open(&home)?.remove(&name)).await?;
+        rescan(&self.lender).await.map(|()| Response::Done)
+    }
+
+    fn rules(&self) -> Response {
+        let RulesNow { effective, broken } = self.rules.borrow().clone();
+        Response::Rules(Box::new(self.desk.own.files().view(&effective, broken.as_ref())))
+    }
+
+    async fn look(&self) -> Look {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.lending.send(lending::Command::Sensed { reply }).await;
+        let sensed = if asked.is_ok() { answer.await.ok() } else { None };
+        Look { status: Ok(self.status()), sensed, freeze: Some(self.herd.freezer().method()) }
     }
 
     async fn lend(
@@ -282,8 +328,8 @@ impl Node {
         answer.await.map_err(|_| stopping())?.map(Chat)
     }
 
-    fn status(&self) -> Response {
-        let view = views::status(
+    fn status(&self) -> StatusView {
+        views::status(
             &self.identity.borrow(),
             &self.link.borrow(),
             &self.lending_view.borrow(),
@@ -291,8 +337,7 @@ impl Node {
             &self.lender_view.borrow(),
             *self.submitter_view.borrow(),
             self.api_url.borrow().clone(),
-        );
-        Response::Status(Box::new(view))
+        )
     }
 
     /// Turns changes into events, until the node stops.
@@ -300,6 +345,7 @@ impl Node {
         let (mut link, mut catalogue) = (self.link.clone(), self.catalogue.clone());
         let (mut lender, mut submitter) = (self.lender_view.clone(), self.submitter_view.clone());
         let (mut lending, mut sandbox) = (self.lending_view.clone(), self.sandbox.subscribe());
+        let mut rules = self.rules.clone();
         let (mut api, stop, events) = (self.api_url.subscribe(), self.stop.clone(), self.events.clone());
         async move {
             loop {
@@ -314,6 +360,7 @@ impl Node {
                     Ok(()) = submitter.changed() => Event::Status,
                     Ok(()) = lending.changed() => Event::Status,
                     Ok(()) = sandbox.changed() => Event::Status,
+                    Ok(()) = rules.changed() => Event::Rules,
                     Ok(()) = api.changed() => Event::Status,
                     Ok(()) = catalogue.changed() => Event::Models,
                     else => return,
@@ -331,33 +378,66 @@ impl Drop for Node {
     }
 }
 
+impl Node {
+    async fn answer(&self, request: Request) -> Result<Response, Fault> {
+        match request {
+            Request::Status => Ok(Response::Status(Box::new(self.status()))),
+            Request::Models => Ok(self.models()),
+            Request::Rescan => rescan(&self.lender).await.map(|()| Response::Done),
+            Request::AddModel { path, name } => self.add_model(path, name),
+            Request::ForgetAdding { path } => self.desk.adding.forget(&path).map(|()| Response::Done),
+            Request::RemoveModel { name } => self.remove_model(name).await,
+            Request::Lend { on } => self.lend(|reply| lending::Command::Lend { on, reply }).await,
+            Request::Pause { pause, finish } => {
+                self.lend(|reply| lending::Command::Pause { pause, finish, reply }).await
+            }
+            Request::Resume => self.lend(|reply| lending::Command::Resume { reply }).await,
+            Request::Rules => Ok(self.rules()),
+            Request::SetRule { key, value } => {
+                let org = self.identity.borrow().statement.org.clone();
+                self.lend(|reply| lending::Command::Rule { key, value, org, reply }).await
+            }
+            Request::Log { limit, before } => {
+                Ok(Response::Log { jobs: self.desk.ran.before(limit.min(RAN_REPLY_MAX), before).await? })
+            }
+            Request::EraseLog => self.desk.ran.erase().await.map(|()| Response::Done),
+            Request::Usage => self.desk.used.days().await.map(|days| Response::Usage { days }),
+            Request::EraseUsage => self.desk.used.erase().await.map(|()| Response::Done),
+            Request::Doctor => Ok(Response::Doctor { findings: self.desk.own.findings(self.look().await).await }),
+            Request::Diagnostics => self.desk.own.diagnostics(self.look().await).await,
+            Request::Join { .. } => Err(joined_already()),
+            Request::Stop => {
+                self.stop.cancel();
+                Ok(Response::Done)
+            }
+            request => self.desk.own.answer(request).await.unwrap_or_else(|| Err(own::unsupported())),
+        }
+    }
+}
+
+/// For a machine that is to join and has.
+pub(crate) fn joined_already() -> Fault {
+    let text = "this machine has joined an organisation already; to leave it, enrol anew with `lull node enroll TOKEN \
+                --force`";
+    Fault::new(Code::BadRequest, text)
+}
+
+/// Lets the lender look at the models again.
+async fn rescan(lender: &mpsc::Sender<lender::Command>) -> Result<(), Fault> {
+    let (reply, answer) = oneshot::channel();
+    lender.send(lender::Command::Rescan { reply }).await.map_err(|_| stopping())?;
+    answer.await.map_err(|_| stopping())?
+}
+
+/// No model is waited for by a node that stops.
+async fn end_adding(adding: Adding, stop: CancellationToken) {
+    stop.cancelled().await;
+    adding.end();
+}
+
 impl NodeApi for Node {
     fn call(&self, request: Request) -> BoxFuture<'_, Result<Response, Fault>> {
-        async move {
-            match request {
-                Request::Status => Ok(self.status()),
-                Request::Models => Ok(Response::Models {
-                    models: views::models(&self.lender_view.borrow(), &self.catalogue.borrow()),
-                    adding: Vec::new(),
-                }),
-                Request::Rescan => self.rescan().await,
-                Request::Lend { on } => self.lend(|reply| lending::Command::Lend { on, reply }).await,
-                Request::Pause { pause, finish } => {
-                    self.lend(|reply| lending::Command::Pause { pause, finish, reply }).await
-                }
-                Request::Resume => self.lend(|reply| lending::Command::Resume { reply }).await,
-                Request::Log { limit, .. } => {
-                    Ok(Response::Log { jobs: self.ran.newest(limit.min(RAN_REPLY_MAX)).await? })
-                }
-                Request::EraseLog => self.ran.erase().await.map(|()| Response::Done),
-                Request::Stop => {
-                    self.stop.cancel();
-                    Ok(Response::Done)
-                }
-                _ => Err(Fault::new(Code::Unsupported, "this node cannot do that yet")),
-            }
-        }
-        .boxed()
+        self.answer(request).boxed()
     }
 
     fn chat(&self, request: ChatRequest) -> BoxFuture<'_, Result<Chat, Fault>> {
@@ -367,6 +447,14 @@ impl NodeApi for Node {
     fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
+}
+
+/// Whether a question or a job is under way.
+fn busy(
+    lender: watch::Receiver<LenderView>,
+    submitter: watch::Receiver<SubmitterView>,
+) -> Box<dyn Fn() -> bool + Send + Sync> {
+    Box::new(move || lender.borrow().running > 0 || submitter.borrow().running > 0)
 }
 
 /// Gives the home free when every task has ended.
@@ -383,6 +471,7 @@ async fn wait_for_the_end(tasks: TaskTracker, ran: RanLog, lock: HomeLock, stopp
 struct Lends {
     lending: mpsc::Sender<lending::Command>,
     lending_view: watch::Receiver<LendingView>,
+    rules: watch::Receiver<RulesNow>,
     stance: watch::Receiver<Stance>,
     plan: Result<Plan, String>,
     sandbox: Sandbox,
@@ -404,6 +493,7 @@ fn lends(
     let (frozen_sender, frozen) = watch::channel(false);
     let (stance_sender, stance) = watch::channel(Stance::closed(options.dedicated));
     let (view_sender, lending_view) = watch::channel(lending::starting());
+    let (rules_sender, rules) = watch::channel(wishes.now());
     let herd = Herd::new(Arc::new(Freezer::new()));
     tracing::info!(method = %herd.freezer().method(), "this machine can be given back");
     let sandbox = Sandbox::new(wishes.effective().sandbox_tier.value, options.sandbox_skip.clone());
@@ -420,7 +510,7 @@ fn lends(
     let (lending, inbox) = mpsc::channel(lending::INBOX_MAX);
     let setup = lending::Setup {
         inbox,
-        listeners: Listeners { stance: stance_sender, frozen: frozen_sender, view: view_sender },
+        listeners: Listeners { stance: stance_sender, frozen: frozen_sender, view: view_sender, rules: rules_sender },
         lender,
         wishes,
         sensors: Sensors::new(options.senses.clone(), herd.freezer().clone()),
@@ -431,7 +521,7 @@ fn lends(
     let over = lending::Task::start(setup)
         .map_err(|error| Fault::new(Code::Internal, format!("the node gets no thread: {error}")))?;
     tasks.spawn(async move { drop(over.await) });
-    Ok(Lends { lending, lending_view, stance, plan, sandbox, herd, watts_per_thread })
+    Ok(Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread })
 }
 
 /// How workers are started here, or why none are.

@@ -1,16 +1,12 @@
 //! What ran here: the log that belongs to this machine's owner. It holds counts and times; no content, and nobody's name.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
-use lull_door::fault::storage;
-use lull_store::{
-    StoreError,
-    rusqlite::{self, Connection, Row, params},
-};
+use lull_store::rusqlite::{self, Connection, Row, params};
 use lull_types::{Code, Fault, RanHere};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Home, fault::stopping};
+use crate::{Home, fault::stopping, kept};
 
 /// The most jobs that are kept; the oldest go first.
 pub const RAN_MAX: u32 = 100_000;
@@ -53,7 +49,7 @@ pub struct RanLog {
 #[derive(Debug)]
 enum Ask {
     Append(RanHere),
-    Newest { limit: u32, reply: oneshot::Sender<Result<Vec<RanHere>, Fault>> },
+    Newest { limit: u32, before: Option<u64>, reply: oneshot::Sender<Result<Vec<RanHere>, Fault>> },
     Erase { reply: oneshot::Sender<Result<(), Fault>> },
     Flush { reply: oneshot::Sender<()> },
 }
@@ -89,7 +85,15 @@ impl RanLog {
     /// # Errors
     /// [`Code::Storage`]; [`Code::Cancelled`] when the log is closing.
     pub async fn newest(&self, limit: u32) -> Result<Vec<RanHere>, Fault> {
-        self.ask(|reply| Ask::Newest { limit, reply }).await?
+        self.before(limit, None).await
+    }
+
+    /// The same of those whose id is below this one.
+    ///
+    /// # Errors
+    /// As [`RanLog::newest`].
+    pub async fn before(&self, limit: u32, before: Option<u64>) -> Result<Vec<RanHere>, Fault> {
+        self.ask(|reply| Ask::Newest { limit, before, reply }).await?
     }
 
     /// Forgets everything, so that the files no longer hold it. (What a disk keeps of its freed blocks is its own.)
@@ -113,34 +117,11 @@ impl RanLog {
     }
 }
 
+/// What it is, in faults.
+const WHAT: &str = "the log of what ran here";
+
 fn database(path: &Path) -> Result<Connection, Fault> {
-    let db = match lull_store::open(path, MIGRATIONS) {
-        Err(error @ StoreError::Damaged { .. }) => {
-            // A log is no reason not to ask or lend. What is left of it stays for whoever wants to look.
-            let aside = path.with_extension("damaged");
-            tracing::warn!(%error, aside = %aside.display(), "the log of what ran here is damaged: it begins anew");
-            fs::rename(path, &aside).map_err(|error| storage("move away", path, &error))?;
-            for beside in ["db-wal", "db-shm"] {
-                // Most often there is none.
-                let _ = fs::remove_file(path.with_extension(beside));
-            }
-            lull_store::open(path, MIGRATIONS)
-        }
-        opened => opened,
-    };
-    let db = db.map_err(|error| unusable(&error))?;
-    // What is deleted is overwritten.
-    db.pragma_update(None, "secure_delete", true).map_err(|error| failed(&error))?;
-    Ok(db)
-}
-
-fn unusable(error: &StoreError) -> Fault {
-    Fault::new(Code::Storage, format!("the log of what ran here cannot be used: {error}"))
-}
-
-fn failed(error: &rusqlite::Error) -> Fault {
-    let text = format!("the log of what ran here cannot be read or written ({error}); check the disk");
-    Fault::new(Code::Storage, text)
+    kept::open(path, MIGRATIONS, WHAT)
 }
 
 fn work(mut db: Connection, mut asked: mpsc::Receiver<Ask>, most: u32) {
@@ -169,11 +150,11 @@ fn work(mut db: Connection, mut asked: mpsc::Receiver<Ask>, most: u32) {
 fn answer(db: &Connection, ask: Ask) {
     match ask {
         Ask::Append(_) => {}
-        Ask::Newest { limit, reply } => {
-            let _ = reply.send(newest(db, limit).map_err(|error| failed(&error)));
+        Ask::Newest { limit, before, reply } => {
+            let _ = reply.send(newest(db, limit, before).map_err(|error| kept::failed(WHAT, &error)));
         }
         Ask::Erase { reply } => {
-            let _ = reply.send(erase(db));
+            let _ = reply.send(kept::erase(db, "ran", WHAT));
         }
         Ask::Flush { reply } => {
             let _ = reply.send(());
@@ -220,12 +201,13 @@ fn write(db: &mut Connection, jobs: &[RanHere], most: u32) -> rusqlite::Result<(
     transaction.commit()
 }
 
-fn newest(db: &Connection, limit: u32) -> rusqlite::Result<Vec<RanHere>> {
+fn newest(db: &Connection, limit: u32, before: Option<u64>) -> rusqlite::Result<Vec<RanHere>> {
     let mut select = db.prepare_cached(
         "SELECT id, ended_unix_ms, model, prompt_tokens, completion_tokens, ran_ms, energy_wh, outcome \
-         FROM ran ORDER BY id DESC LIMIT ?1",
+         FROM ran WHERE id < ?2 ORDER BY id DESC LIMIT ?1",
     )?;
-    select.query_map([limit.min(RAN_MAX)], job)?.collect()
+    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+    select.query_map(params![limit.min(RAN_MAX), before], job)?.collect()
 }
 
 fn job(row: &Row<'_>) -> rusqlite::Result<RanHere> {
@@ -239,27 +221,6 @@ fn job(row: &Row<'_>) -> rusqlite::Result<RanHere> {
         energy_wh: row.get(6)?,
         outcome: row.get(7)?,
     })
-}
-
-/// Overwrites, gives the room back, and empties the write-ahead log, each time down to the files themselves.
-fn erase(db: &Connection) -> Result<(), Fault> {
-    let overwrite = || {
-        db.execute("DELETE FROM ran", [])?;
-        let first = empty_journal(db)?;
-        db.execute_batch("VACUUM")?;
-        Ok(first && empty_journal(db)?)
-    };
-    if overwrite().map_err(|error| failed(&error))? {
-        return Ok(());
-    }
-    let text = "what ran here is erased, but another program still reads the log, so that its file may keep traces; \
-                close that program and erase again";
-    Err(Fault::new(Code::Busy, text))
-}
-
-/// Whether nothing is left in the write-ahead log.
-fn empty_journal(db: &Connection) -> rusqlite::Result<bool> {
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).map(|busy| busy == 0)
 }
 
 #[cfg(test)]
@@ -304,6 +265,9 @@ mod tests {
         }
         let jobs = log.newest(2).await.unwrap();
         assert_eq!(jobs, [RanHere { id: 5, ..ran("m", 5) }, RanHere { id: 4, ..ran("m", 4) }]);
+        assert_eq!(log.before(2, Some(4)).await.unwrap(), [3, 2].map(|id| RanHere { id, ..ran("m", id) }));
+        assert_eq!(log.before(9, Some(1)).await.unwrap(), []);
+        assert_eq!(log.before(9, Some(u64::MAX)).await.unwrap().len(), 5);
         drop(log);
         let log = RanLog::open(home.path()).unwrap();
         assert_eq!(log.newest(u32::MAX).await.unwrap().len(), 5);
@@ -384,7 +348,7 @@ mod tests {
         drop(log);
         work(db, asked, RAN_MAX);
         let db = database(&home.path().join("ran.db")).unwrap();
-        assert_eq!(newest(&db, u32::MAX).unwrap().len(), QUEUE_MAX);
+        assert_eq!(newest(&db, u32::MAX, None).unwrap().len(), QUEUE_MAX);
     }
 
     #[tokio::test]

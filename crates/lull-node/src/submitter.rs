@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{identity::Identity, link::LinkState, turns, validate};
+use crate::{identity::Identity, link::LinkState, turns, used::UsedTally, validate};
 
 /// Questions and messages that may wait for the submitter.
 pub(crate) const INBOX_MAX: usize = 64;
@@ -65,6 +65,7 @@ pub(crate) struct Sight {
 /// The task that knows which jobs there are.
 pub(crate) struct Submitter {
     sight: Sight,
+    used: UsedTally,
     inbox: mpsc::Receiver<Command>,
     view: watch::Sender<SubmitterView>,
     jobs: BTreeMap<JobId, mpsc::Sender<FromRelay>>,
@@ -72,8 +73,13 @@ pub(crate) struct Submitter {
 }
 
 impl Submitter {
-    pub(crate) fn new(sight: Sight, inbox: mpsc::Receiver<Command>, view: watch::Sender<SubmitterView>) -> Self {
-        Self { sight, inbox, view, jobs: BTreeMap::new(), tasks: JoinSet::new() }
+    pub(crate) fn new(
+        sight: Sight,
+        used: UsedTally,
+        inbox: mpsc::Receiver<Command>,
+        view: watch::Sender<SubmitterView>,
+    ) -> Self {
+        Self { sight, used, inbox, view, jobs: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
     /// Runs until the node stops, and every job has been told.
@@ -115,10 +121,12 @@ impl Submitter {
         let job = JobId(random());
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let (inbox, messages) = mpsc::channel(JOB_INBOX_MAX);
+        let (model, tally) = (request.model.clone(), self.used.clone());
         let driver = turns::Driver::new(job, request, self.sight.clone(), events, messages);
         self.jobs.insert(job, inbox);
         self.tasks.spawn(async move {
-            driver.run().await;
+            let used = driver.run().await;
+            tally.count(jiff::Zoned::now().date(), model, used).await;
             job
         });
         self.view.send_modify(|view| view.asked += 1);

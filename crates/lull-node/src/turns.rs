@@ -8,7 +8,7 @@ use std::{
 
 use lull_core::{
     Millis,
-    job::{Emit, Input, Job, Outcome, Output},
+    job::{Answer, Emit, Input, Job, Outcome, Output},
 };
 use lull_seal::EphemeralKey;
 use lull_types::{Answered, ChatEvent, ChatRequest, Code, Epoch, Fault, JobId, JobTimings, ModelHash, Usage};
@@ -24,13 +24,14 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    attempt::{self, Attempt},
+    attempt::{self, Attempt, Heard},
     clock::now_s,
     fault::stopping,
     link::LinkState,
     session::Session,
     submitter::{FromRelay, Granted, Sight},
     trust::{self, Asked},
+    used::Used,
     validate,
 };
 
@@ -46,7 +47,7 @@ pub(crate) struct Driver {
     sight: Sight,
     events: mpsc::Sender<ChatEvent>,
     messages: mpsc::Receiver<FromRelay>,
-    frames: (mpsc::Sender<attempt::Heard>, mpsc::Receiver<attempt::Heard>),
+    frames: (mpsc::Sender<Heard>, mpsc::Receiver<Heard>),
     started: Instant,
     timings: JobTimings,
     asking: Option<Asking>,
@@ -70,6 +71,8 @@ struct Asking {
 
 struct Run {
     by: Answered,
+    /// Whoever asks has been told of it: that waits for the lender's first word, which says what kind of machine it is.
+    told: bool,
     /// Lets go of the stream when dropped.
     _let_go: DropGuard,
 }
@@ -99,7 +102,8 @@ impl Driver {
         }
     }
 
-    pub(crate) async fn run(mut self) {
+    /// Runs until the job is over, and says what it came to.
+    pub(crate) async fn run(mut self) -> Used {
         let (mut machine, first) = Job::new(self.now(), self.request.sampling.max_tokens);
         let mut inputs = VecDeque::new();
         self.perform(first, &machine, &mut inputs).await;
@@ -108,7 +112,10 @@ impl Driver {
                 Some(input) => input,
                 None => match self.next_input(&machine).await {
                     Some(input) => input,
-                    None => return self.leave().await,
+                    None => {
+                        self.leave().await;
+                        return Used { answered: false, usage: machine.usage() };
+                    }
                 },
             };
             let input = self.notice(input, &machine);
@@ -116,6 +123,8 @@ impl Driver {
             self.perform(outputs, &machine, &mut inputs).await;
         }
         tracing::debug!(job = %self.job, tokens = machine.usage().completion_tokens, "job over");
+        // It ends with the answer, or without one.
+        Used { answered: self.timings.total_us > 0, usage: machine.usage() }
     }
 
     fn notice(&mut self, input: Input, machine: &Job) -> Input {
@@ -156,7 +165,11 @@ impl Driver {
                 biased;
                 () = self.sight.stop.cancelled() => return None,
                 () = self.events.closed() => return Some(Input::CancelledByUser),
-                Some((_, input)) = self.frames.1.recv() => return Some(input),
+                Some(heard) = self.frames.1.recv() => {
+                    if let Some(input) = self.begun(heard).await {
+                        return Some(input);
+                    }
+                }
                 Some(message) = self.messages.recv() => {
                     if let Some(input) = self.hear(message) {
                         return Some(input);
@@ -170,6 +183,30 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Says who has begun to answer, at its first word; what is left for the job machine.
+    async fn begun(&mut self, heard: Heard) -> Option<Input> {
+        let (epoch, machine, input) = match heard {
+            Heard::Begun { epoch, machine } => (epoch, machine, None),
+            Heard::Input(Input::Frame { epoch, answer }) => {
+                // Nothing was begun by a lender that only refuses.
+                if matches!(answer, Answer::Failed(_)) {
+                    return Some(Input::Frame { epoch, answer });
+                }
+                (epoch, String::new(), Some(Input::Frame { epoch, answer }))
+            }
+            Heard::Input(input) => return Some(input),
+        };
+        if let Some(run) = self.runs.get_mut(&epoch).filter(|run| !run.told) {
+            run.told = true;
+            run.by.machine = machine;
+            let event = ChatEvent::Started { job: self.job, by: run.by.clone() };
+            if self.events.send(event).await.is_err() {
+                return Some(Input::CancelledByUser);
+            }
+        }
+        input
     }
 
     /// Asks the relay, as soon as there is one; says when there has been none for too long.
@@ -290,15 +327,15 @@ impl Driver {
             connection: session.connection,
         };
         tokio::spawn(attempt::run(attempt, self.frames.0.clone(), let_go.clone()));
-        self.runs.insert(epoch, Run { by, _let_go: let_go.drop_guard() });
+        self.runs.insert(epoch, Run { by, told: false, _let_go: let_go.drop_guard() });
         Ok(())
     }
 
     fn event(&mut self, emit: Emit) -> Option<ChatEvent> {
         Some(match emit {
             Emit::Queued { ahead } => ChatEvent::Queued { ahead },
-            // A run whose lender could not be trusted never started.
-            Emit::Started { epoch } => ChatEvent::Started { job: self.job, by: self.runs.get(&epoch)?.by.clone() },
+            // Its lender has not said a word yet, and may not be trusted.
+            Emit::Started { .. } => return None,
             Emit::Token(token) => {
                 if self.timings.first_token_us == 0 {
                     self.timings.first_token_us = self.elapsed_us();

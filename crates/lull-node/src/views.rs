@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lull_types::{LendingView, LinkView, ModelPlace, ModelView, SandboxView, StatusView, WorkerState};
+use lull_types::{Label, LendingView, LinkView, ModelPlace, ModelView, SandboxView, StatusView, WorkerState};
 use lull_wire::control::CatalogueModel;
 
 use crate::{
@@ -19,7 +19,8 @@ pub(crate) fn status(
     api: Option<String>,
 ) -> StatusView {
     StatusView {
-        accepts: Vec::new(),
+        // No rule tells them apart yet: every node of an organisation runs them all.
+        accepts: vec![Label::public(), Label::internal(), Label::confidential()],
         node: identity.device.node,
         name: identity.device.name.clone(),
         org: identity.statement.org.clone(),

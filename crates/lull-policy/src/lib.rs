@@ -7,8 +7,9 @@ mod hours;
 mod read;
 mod resolve;
 mod rules;
+mod view;
 
-pub use edit::set_enabled;
+pub use edit::{EditError, loosens, set, set_enabled};
 pub use error::PolicyError;
 pub use hours::{DAY_MINUTES, Hours, HoursError, WINDOWS_MAX, Window};
 pub use read::TEXT_BYTES_MAX;

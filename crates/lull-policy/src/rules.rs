@@ -121,7 +121,7 @@ impl MachineRules {
 
 impl LendRules {
     /// What the file says, in the order of [`KEYS`].
-    fn values(&self) -> impl Iterator<Item = (&'static str, Value)> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'static str, Value)> {
         let list = |texts: Vec<String>| Value::from(texts.into_iter().collect::<Array>());
         let values = [
             self.enabled.map(Value::from),

@@ -10,7 +10,8 @@ use lull_types::Code;
 
 use crate::{answer::Refused, server::App};
 
-/// Nothing from elsewhere, nothing inline, in nobody's frame. The page carries the same, but for the frame.
+/// Nothing from elsewhere, nothing inline, in nobody's frame. The page carries the same, but for the frame and for what
+/// only the app's own window needs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -77,10 +77,13 @@ pub struct AnswerFrame {
 /// What an answer frame says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum AnswerBody {
-    /// The prompt is read; tokens follow.
+    /// The prompt is read; tokens follow. With no tokens and a machine it is a greeting: the lender has begun.
     Prefilled {
         /// The prompt's real length, in tokens.
         prompt_tokens: u32,
+        /// What kind of machine the lender is, in a few words that name nobody; empty where it does not say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        machine: String,
     },
     /// One token; its position is the next.
     Token(Token),

@@ -162,7 +162,9 @@ fn job(golden: &mut Golden) {
     };
     golden.check("job.question", &Question { messages, sampling, prefix: vec![1, 2, 300_000] });
     let frame = |body| AnswerFrame { epoch: Epoch(2), body };
-    golden.check("job.prefilled", &frame(AnswerBody::Prefilled { prompt_tokens: 12 }));
+    let prefilled = |prompt_tokens, machine: &str| AnswerBody::Prefilled { prompt_tokens, machine: machine.into() };
+    golden.check("job.prefilled", &frame(prefilled(12, "")));
+    golden.check("job.greeting", &frame(prefilled(0, "8 threads")));
     let plain = Token { position: 0, id: 9, text: "Lull".into(), logprob: None, top: Vec::new() };
     golden.check("job.token", &frame(AnswerBody::Token(plain)));
     let likely = TokenLogprob { id: 9, bytes: b" is".to_vec(), logprob: -0.25 };

@@ -1,9 +1,7 @@
 //! One event, and what follows.
 
 use jiff::Zoned;
-use lull_desktop::{
-    Action, Controller, Effect, Event, Icon, Lang, NOTICE_EVERY_MS, Notice, NoticeKind, RAN_ASKED_MAX,
-};
+use lull_desktop::{Action, Controller, Effect, Event, Icon, Lang, NOTICE_EVERY_MS, Notice, NoticeKind, RAN_ASKED_MAX};
 use lull_types::{Code, Fault, LendingView, Page, Pause, Prefs, Reason, Request, StatusView};
 
 use crate::fixtures::{HOUR_MS, MINUTE_MS, after, at_ms, busy, down, lending, now_ms, off, paused, ran, status};
@@ -296,9 +294,8 @@ fn a_machine_that_has_not_joined_is_welcomed() {
 fn another_language_is_drawn_at_once() {
     let mut desk = Desk::showing(lending(2, 2, false));
     assert_eq!(desk.send(Event::Node(lull_types::Event::Prefs)), [Effect::Call(Request::Prefs)]);
-    let prefers = |lang: Option<&str>| {
-        Event::Prefs(Prefs { lang: lang.map(Into::into), welcomed: true, ..Prefs::default() })
-    };
+    let prefers =
+        |lang: Option<&str>| Event::Prefs(Prefs { lang: lang.map(Into::into), welcomed: true, ..Prefs::default() });
     assert!(draws(&desk.send(prefers(Some("de")))));
     assert_eq!(desk.first_row(), "[Verliehen: bereit, niemand fragt gerade]");
     assert!(draws(&desk.send(prefers(None))), "the system's again");

@@ -53,8 +53,11 @@ fn any_event() -> impl Strategy<Value = Event> {
     };
     let prefs = || {
         let lang = option::of(select(vec!["en", "de", "xx"]));
-        (lang, any::<bool>())
-            .prop_map(|(lang, welcomed)| Prefs { lang: lang.map(Into::into), welcomed, ..Prefs::default() })
+        (lang, any::<bool>()).prop_map(|(lang, welcomed)| Prefs {
+            lang: lang.map(Into::into),
+            welcomed,
+            ..Prefs::default()
+        })
     };
     let request = select(vec![Request::Status, Request::Resume, Request::Log { limit: 1, before: None }]);
     prop_oneof![

@@ -1,26 +1,68 @@
 //! What keeps this machine from lending and asking well, looked at once: data, which whoever asked puts into words.
 
+mod diagnostics;
 mod machine;
 mod parts;
+mod sensors;
 
 use std::path::Path;
 
 use lull_policy::Effective;
-use lull_types::{Fault, Finding, Health, NodeId, Request, Response, StatusView, Tier};
+use lull_sandbox::{Freezer, Method};
+use lull_types::{Code, Fault, Finding, Health, NodeId, Request, Response, StatusView, Tier};
 
 use crate::{
-    Home, NodeApi as _, NodeOptions, RemoteNode, agreed::AgreedFiles, confinement::Sandbox, identity::Identity,
+    Home, NodeApi as _, NodeOptions, RemoteNode,
+    agreed::AgreedFiles,
+    confinement::Sandbox,
+    fault::off_thread,
+    identity::{Identity, Transport},
 };
 
+pub(crate) use diagnostics::diagnostics;
+pub(crate) use sensors::{Heard, Sensed};
+
+/// What a running node knows of itself, as far as there is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    /// Its status, or why there is none.
+    pub(crate) status: Result<StatusView, Fault>,
+    pub(crate) sensed: Option<Sensed>,
+    /// How it gives this machine back.
+    pub(crate) freeze: Option<Method>,
+}
+
+impl Look {
+    /// From outside of any node.
+    pub(crate) const fn without(why: Fault) -> Self {
+        Self { status: Err(why), sensed: None, freeze: None }
+    }
+}
+
 /// Looks at everything that can be looked at without changing anything, with or without a running node. `options` are
-/// those with which a node would be started here.
+/// those with which a node would be started here; one that runs has its own.
 pub async fn examine(home: &Path, options: &NodeOptions) -> Vec<Finding> {
-    let status = status(home).await;
-    let rules = rules(home, options);
+    if home.is_dir()
+        && let Ok(node) = RemoteNode::connect(home).await
+        && let Ok(Response::Doctor { findings }) = node.call(Request::Doctor).await
+    {
+        return findings;
+    }
+    look(home, options, Look { status: status(home).await, sensed: None, freeze: None }).await
+}
+
+/// The same with what the node of this process knows of itself.
+pub(crate) async fn look(home: &Path, options: &NodeOptions, look: Look) -> Vec<Finding> {
+    let Look { status, sensed, freeze } = look;
+    let (place, settings) = (home.to_owned(), options.clone());
+    let read = off_thread(move || Ok((rules(&place, &settings), identity(&place)))).await;
+    let (rules, identity) = read.unwrap_or_else(|fault| (Err(fault.clone()), Err(fault)));
     let tier = rules.as_ref().map_or(Tier::Basic, |rules| rules.sandbox_tier.value);
     let program = crate::node::program(options);
-    let mut findings = vec![parts::rules(&rules), parts::enrolled(&identity(home)), parts::node(&status)];
+    let mut findings = vec![parts::rules(&rules), parts::enrolled(&identity), parts::node(&status)];
     findings.extend(status.as_ref().ok().map(|status| parts::relay(&status.relay)));
+    findings.extend(identity.is_ok().then(|| parts::certificate(certificate_until_s(home), crate::clock::now_s())));
+    findings.extend(sensed.iter().flat_map(sensors::sensors));
     findings.push(parts::worker(&program));
     let sandbox = match (&status, &program) {
         (Ok(status), _) => Some(status.sandbox.clone()),
@@ -32,20 +74,31 @@ pub async fn examine(home: &Path, options: &NodeOptions) -> Vec<Finding> {
         (Err(_), Err(_)) => None,
     };
     findings.extend(sandbox.iter().flat_map(parts::sandbox));
-    findings.push(parts::giving_back());
-    findings.extend(parts::models(home));
-    findings.extend(machine::findings(Path::new("/"), home));
+    let place = home.to_owned();
+    let slow = off_thread(move || {
+        let method = freeze.unwrap_or_else(|| Freezer::new().method());
+        let mut findings = vec![parts::giving_back(method)];
+        findings.extend(parts::models(&place));
+        findings.extend(machine::findings(Path::new("/"), &place));
+        Ok(findings)
+    });
+    findings.extend(slow.await.unwrap_or_default());
     findings
+}
+
+/// When the certificate for the way to the relay ends, in seconds since 1970.
+fn certificate_until_s(home: &Path) -> Result<u64, Fault> {
+    Ok(Transport::load(&Home::open(home)?)?.identity.not_after_s)
 }
 
 async fn status(home: &Path) -> Result<StatusView, Fault> {
     if !home.is_dir() {
-        return Err(Fault::new(lull_types::Code::NotRunning, "no node runs, and none has run here yet"));
+        return Err(Fault::new(Code::NotRunning, "no node runs, and none has run here yet"));
     }
     let node = RemoteNode::connect(home).await?;
     match node.call(Request::Status).await? {
         Response::Status(status) => Ok(*status),
-        _ => Err(Fault::new(lull_types::Code::Internal, "the node gave an answer that does not fit the question")),
+        _ => Err(Fault::new(Code::Internal, "the node gave an answer that does not fit the question")),
     }
 }
 
@@ -53,17 +106,13 @@ fn rules(home: &Path, options: &NodeOptions) -> Result<Effective, Fault> {
     if !home.is_dir() {
         return Ok(lull_policy::resolve(None, None));
     }
-    let files = match &options.machine_rules {
-        Some(machine) => AgreedFiles::new(Home::open(home)?, Some(machine.clone())),
-        None => AgreedFiles::open(home)?,
-    };
-    files.effective()
+    AgreedFiles::of(&Home::open(home)?, options)?.effective()
 }
 
 /// Who this machine is: its organisation, name and id.
 fn identity(home: &Path) -> Result<(String, String, NodeId), Fault> {
     if !home.is_dir() {
-        return Err(Fault::new(lull_types::Code::NotEnrolled, "this machine has not joined an organisation"));
+        return Err(Fault::new(Code::NotEnrolled, "this machine has not joined an organisation"));
     }
     let Identity { statement, device, .. } = Identity::load(&Home::open(home)?)?;
     Ok((statement.org, device.name, device.node))

@@ -5,10 +5,15 @@ use std::path::{Path, PathBuf};
 use lull_engine::cpu;
 use lull_models::Store;
 use lull_policy::Effective;
-use lull_sandbox::{Freezer, Method};
+use lull_sandbox::Method;
 use lull_types::{Code, Fault, Finding, Layer, LinkView, NodeId, SandboxView, StatusView, Tier};
 
 use super::{attention, broken, good};
+
+/// What to do on a machine that belongs to nobody yet.
+const JOIN: &str = "join with `lull node enroll TOKEN`, or in the app; the token is IT's";
+/// A certificate that ends in less, in seconds, should have been renewed: they last a day and are renewed at half of it.
+const ENDS_SOON_S: u64 = 3 * 3_600;
 
 pub(super) fn rules(rules: &Result<Effective, Fault>) -> Finding {
     match rules {
@@ -20,7 +25,7 @@ pub(super) fn rules(rules: &Result<Effective, Fault>) -> Finding {
 pub(super) fn enrolled(identity: &Result<(String, String, NodeId), Fault>) -> Finding {
     match identity {
         Ok((org, name, node)) => good("enrolled", format!("{name} ({}) belongs to {org}", node.short())),
-        Err(fault) => broken("enrolled", &fault.message, "join with `lull node enroll TOKEN`"),
+        Err(fault) => broken("enrolled", &fault.message, JOIN),
     }
 }
 
@@ -32,6 +37,9 @@ pub(super) fn node(status: &Result<StatusView, Fault>) -> Finding {
             "it does not run, so neither asking nor lending works now",
             "start it with `lull node run`",
         ),
+        Err(fault) if fault.code == Code::NotEnrolled => {
+            attention("node", "it runs, and waits for this machine to join an organisation", JOIN)
+        }
         Err(fault) => broken("node", &fault.message, "stop it and start it again with `lull node run`"),
     }
 }
@@ -44,6 +52,30 @@ pub(super) fn relay(link: &LinkView) -> Finding {
             format!("not connected to {relay}: {}", reason.message),
             "see whether UDP to that address is let through, and whether `lull relay run` runs there",
         ),
+    }
+}
+
+/// `until_s`: when it ends, in seconds since 1970.
+pub(super) fn certificate(until_s: Result<u64, Fault>, now_s: u64) -> Finding {
+    let until_s = match until_s {
+        Ok(until_s) => until_s,
+        Err(fault) => return broken("certificate", fault.message, "enrol again with `lull node enroll TOKEN --force`"),
+    };
+    let left_s = until_s.saturating_sub(now_s);
+    let minutes = left_s / 60;
+    let left = format!("{} h {} min", minutes / 60, minutes % 60);
+    match left_s {
+        0 => attention(
+            "certificate",
+            "this machine's certificate for the relay is over",
+            "it is renewed as soon as the relay can be reached; if this stays, check the clock, then ask IT",
+        ),
+        1..ENDS_SOON_S => attention(
+            "certificate",
+            format!("this machine's certificate for the relay ends in {left} and was not renewed"),
+            "see that the relay can be reached",
+        ),
+        _ => good("certificate", format!("it holds for {left} more and is renewed by itself")),
     }
 }
 
@@ -102,8 +134,8 @@ pub(super) fn sandbox(view: &SandboxView) -> Vec<Finding> {
 }
 
 /// How workers are stopped when their machine's owner comes back.
-pub(super) fn giving_back() -> Finding {
-    match Freezer::new().method() {
+pub(super) fn giving_back(method: Method) -> Finding {
+    match method {
         Method::Cgroup { folder } => {
             let parent = folder.parent().unwrap_or(&folder);
             good("freeze", format!("by a control group of Lull's own, below {}", parent.display()))
@@ -157,6 +189,15 @@ mod tests {
         assert_eq!(healths(Tier::Basic, &[Layer::Files]), [Broken, Broken]);
         assert_eq!(healths(Tier::Basic, &Layer::ALL), [Broken]);
         assert_eq!(sandbox(&view(Tier::Basic, &[Layer::Files]))[1].remedy.as_deref(), Some("change this"));
+    }
+
+    #[test]
+    fn a_certificate_is_looked_at_before_it_is_over() {
+        let health = |until_s| certificate(Ok(until_s), 100_000).health;
+        assert_eq!([200_000, 101_000, 100_000, 0].map(health)[..2], [Health::Good, Health::Attention]);
+        assert!(certificate(Ok(0), 100_000).found.ends_with("is over"));
+        assert_eq!(certificate(Err(Fault::new(Code::Storage, "gone")), 1).health, Health::Broken);
+        assert_eq!(node(&Err(Fault::new(Code::NotEnrolled, "no"))).health, Health::Attention);
     }
 
     #[test]

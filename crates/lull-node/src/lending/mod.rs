@@ -13,4 +13,4 @@ pub use rules::Timing;
 pub use sensors::Senses;
 pub(crate) use sensors::Sensors;
 pub(crate) use task::{Command, INBOX_MAX, Listeners, Setup, Task, ask, starting};
-pub(crate) use wishes::Wishes;
+pub(crate) use wishes::{RulesNow, Wishes};

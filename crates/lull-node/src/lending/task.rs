@@ -3,19 +3,32 @@
 //! It has a thread of its own, so that a busy node cannot hold it up. Freezing does not even wait for it: see
 //! [`super::brake`].
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lull_core::lending::{Input, Lending, Output, State};
 use lull_sandbox::Ticket;
-use lull_types::{Fault, LendingView, Observation, Pause, Reason};
+use lull_types::{Fault, LendingView, Observation, Pause, Reading, Reason, RuleValue, Source};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{brake::Brake, clocks, herd::Herd, sensors::Sensors, wishes::Wishes};
-use crate::{agreed::Paused, confinement::Sandbox, fault::stopping, lender::LenderView, stance::Stance};
+use super::{
+    brake::Brake,
+    clocks,
+    herd::Herd,
+    sensors::Sensors,
+    wishes::{RulesNow, Wishes},
+};
+use crate::{
+    agreed::Paused,
+    confinement::Sandbox,
+    doctor::{Heard, Sensed},
+    fault::stopping,
+    lender::LenderView,
+    stance::Stance,
+};
 
 /// Commands that may wait.
 pub(crate) const INBOX_MAX: usize = 16;
@@ -23,9 +36,29 @@ pub(crate) const INBOX_MAX: usize = 16;
 /// What people ask of it.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Lend { on: bool, reply: Reply },
-    Pause { pause: Pause, finish: bool, reply: Reply },
-    Resume { reply: Reply },
+    Lend {
+        on: bool,
+        reply: Reply,
+    },
+    Pause {
+        pause: Pause,
+        finish: bool,
+        reply: Reply,
+    },
+    Resume {
+        reply: Reply,
+    },
+    /// What the sensors say of themselves.
+    Sensed {
+        reply: oneshot::Sender<Sensed>,
+    },
+    /// `org`: the organisation's name, for who asks for more than it allows.
+    Rule {
+        key: String,
+        value: Option<RuleValue>,
+        org: String,
+        reply: Reply,
+    },
 }
 
 type Reply = oneshot::Sender<Result<(), Fault>>;
@@ -36,6 +69,7 @@ pub(crate) struct Listeners {
     /// Whether the workers' clocks stand still.
     pub(crate) frozen: watch::Sender<bool>,
     pub(crate) view: watch::Sender<LendingView>,
+    pub(crate) rules: watch::Sender<RulesNow>,
 }
 
 /// What it needs.
@@ -59,6 +93,8 @@ pub(crate) struct Task {
     frozen_since: Option<Instant>,
     /// The signals that the rules want heeded, as a mask.
     heed: u32,
+    /// Each source's last word, and when it came.
+    words: BTreeMap<Source, (Reading, Instant)>,
 }
 
 impl Task {
@@ -82,7 +118,15 @@ impl Task {
         let brake = Brake::new(Arc::clone(setup.herd.freezer()));
         let (sink, heard) = brake.sink();
         setup.sensors.listen_with(sink);
-        Self { machine: Lending::new(clocks::now()), setup, brake, heard, frozen_since: None, heed: 0 }
+        Self {
+            machine: Lending::new(clocks::now()),
+            setup,
+            brake,
+            heard,
+            frozen_since: None,
+            heed: 0,
+            words: BTreeMap::new(),
+        }
     }
 
     async fn run(mut self) {
@@ -137,6 +181,8 @@ impl Task {
             self.setup.sensors.set_pace(self.machine.pace());
         }
         self.step(Input::Rules(rules), ticket);
+        let now = self.setup.wishes.now();
+        self.setup.listeners.rules.send_if_modified(|shown| std::mem::replace(shown, now.clone()) != now);
     }
 
     /// Whether a worker can run here, as far as it is known now.
@@ -149,7 +195,21 @@ impl Task {
         if self.brake.has_lost_some() {
             self.step(Input::Sources(self.setup.sensors.sources().to_vec()), ticket);
         }
+        let word = (observation.source, observation.reading.clone());
         self.step(Input::Observed(observation), ticket);
+        self.words.insert(word.0, (word.1, Instant::now()));
+    }
+
+    fn sensed(&self) -> Sensed {
+        let heard = |source: &Source| {
+            let word = self.words.get(source);
+            Heard {
+                source: *source,
+                reading: word.map(|(reading, _)| reading.clone()),
+                ago_ms: word.map_or(0, |(_, at)| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)),
+            }
+        };
+        Sensed { sources: self.setup.sensors.sources().iter().map(heard).collect(), heed: self.heed }
     }
 
     fn command(&mut self, command: Command, ticket: Ticket) {
@@ -171,6 +231,12 @@ impl Task {
             Command::Resume { reply } => {
                 self.step(Input::Resume, ticket);
                 let done = self.setup.wishes.forget_pause();
+                self.rules(ticket);
+                (done, reply)
+            }
+            Command::Sensed { reply } => return drop(reply.send(self.sensed())),
+            Command::Rule { key, value, org, reply } => {
+                let done = self.setup.wishes.set_rule(&key, value.as_ref(), &org);
                 self.rules(ticket);
                 (done, reply)
             }

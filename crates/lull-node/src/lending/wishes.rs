@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lull_core::lending::Rules;
 use lull_policy::{Effective, resolve};
-use lull_types::Fault;
+use lull_types::{Fault, RuleValue};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,15 @@ pub(crate) struct Wishes {
     effective: Arc<Effective>,
     dedicated: bool,
     timing: Timing,
+}
+
+/// The rules as everybody may see them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RulesNow {
+    /// The latest that could be read; Lull's own until then.
+    pub(crate) effective: Arc<Effective>,
+    /// Why the files cannot be followed: nothing is lent then.
+    pub(crate) broken: Option<Fault>,
 }
 
 impl Wishes {
@@ -67,8 +76,16 @@ impl Wishes {
 
     /// What counts for the lending machine now.
     pub(crate) fn rules(&self) -> Rules {
-        let broken = self.agreed.rules.as_ref().err().or(self.agreed.paused.as_ref().err());
-        rules(&self.effective, broken, self.dedicated, self.timing)
+        rules(&self.effective, self.broken(), self.dedicated, self.timing)
+    }
+
+    fn broken(&self) -> Option<&Fault> {
+        self.agreed.rules.as_ref().err().or(self.agreed.paused.as_ref().err())
+    }
+
+    /// What everybody may see of the rules now.
+    pub(crate) fn now(&self) -> RulesNow {
+        RulesNow { effective: self.effective.clone(), broken: self.broken().cloned() }
     }
 
     /// The pause that was kept.
@@ -82,6 +99,19 @@ impl Wishes {
     /// When the file cannot be written or followed.
     pub(crate) fn agree(&mut self, on: bool) -> Result<(), Fault> {
         self.files.set_enabled(on)?;
+        self.reread()
+    }
+
+    /// Keeps its owner's word on one rule.
+    ///
+    /// # Errors
+    /// Those of [`AgreedFiles::set_rule`].
+    pub(crate) fn set_rule(&mut self, key: &str, value: Option<&RuleValue>, org: &str) -> Result<(), Fault> {
+        self.files.set_rule(key, value, org)?;
+        self.reread()
+    }
+
+    fn reread(&mut self) -> Result<(), Fault> {
         let agreed = self.files.read();
         let read = agreed.rules.as_ref().map(drop).map_err(Clone::clone);
         self.take(agreed);

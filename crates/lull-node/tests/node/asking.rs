@@ -89,6 +89,8 @@ async fn an_answer_streams_across_two_nodes() {
     assert_eq!(text(&events), "A relay cannot read.");
     let ChatEvent::Started { by, .. } = &events[0] else { panic!("{:?}", events[0]) };
     assert_eq!((by.node, by.name.as_str()), (pool.lender.id(), "lender"));
+    assert!(by.machine.ends_with(" threads") || by.machine == "1 thread", "{by:?}");
+    assert_eq!(events.iter().filter(|event| matches!(event, ChatEvent::Started { .. })).count(), 1);
     let Some(ChatEvent::Done { finish, usage, timings }) = events.last() else { panic!() };
     assert_eq!((*finish, usage.completion_tokens), (FinishReason::Stop, 20));
     assert!(usage.prompt_tokens > 20);
@@ -183,7 +185,7 @@ async fn a_worker_killed_in_the_middle_is_a_clear_fault_and_replaced() {
     kill_workers(pool.homes[1].path());
     let fault = fault(&whole(chat).await);
     assert_eq!(fault.code, Code::WorkerDied, "{fault}");
-    assert!(fault.message.contains("killed") && fault.message.ends_with("; ask again"), "{fault}");
+    assert!(fault.message.contains("signal 9") && fault.message.ends_with("; ask again"), "{fault}");
     assert_eq!(pool.receipt(Side::Lender).await.0, Outcome::Failed(Code::WorkerDied));
     let back = until(&pool.lender, |status| {
         status.workers.iter().any(|worker| worker.state == WorkerState::Idle && worker.restarts == 1)

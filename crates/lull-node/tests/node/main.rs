@@ -9,5 +9,6 @@ mod evil;
 mod host;
 mod joining;
 mod logs;
+mod own;
 mod pool;
 mod support;
