@@ -15,12 +15,24 @@ desktop_packages() {
 build_ui() {
   command -v npm >/dev/null || die "Node $NODE_MIN or newer is needed for the window's pages: https://nodejs.org"
   local have want=ui/dist/.made-from
+  list_licences
   have=$(ui_inputs | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
   [ -f "$want" ] && [ "$(cat "$want")" = "$have" ] && return 0
   say "building the window's pages"
   ui_modules
   (cd ui && npm run --silent build)
   echo "$have" >"$want"
+}
+
+# What About shows; without it the window is whole but for that.
+list_licences() {
+  local list=ui/public/licences.json lock
+  for lock in Cargo.lock src-tauri/Cargo.lock "$WORKER/Cargo.lock" ui/package-lock.json; do
+    [ "$list" -nt "$lock" ] && continue
+    ui_modules
+    python3 scripts/licences.py --json "$list" >&2 || say "note: the list of licences could not be made"
+    return 0
+  done
 }
 
 ui_inputs() {

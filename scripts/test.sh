@@ -87,7 +87,7 @@ browser() {
   build_ui
   modules tests/browser
   cargo build --locked -p lull-cli -p lull-tests --bins
-  node --test tests/browser/
+  node --test --test-concurrency=1 tests/browser/
 }
 
 # The app itself: a tray on a real bus, a window on a real screen.

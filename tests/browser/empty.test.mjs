@@ -19,7 +19,6 @@ const EMPTY = [
   ["chat", "chat_none"],
   ["chat", "chat_no_models_title"],
   ["privacy", "privacy_ran_none"],
-  ["privacy", "privacy_accept_none"],
   ["usage", "usage_none_title"],
   ["connect", "connect_keys_none"],
 ];

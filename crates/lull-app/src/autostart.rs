@@ -44,10 +44,12 @@ mod platform {
     }
 
     fn entry(program: &Path) -> String {
+        // What is left behind when the program is removed does nothing.
+        let tried = program.to_string_lossy().replace('\\', "\\\\");
         let program = quoted(&program.to_string_lossy());
         format!(
-            "[Desktop Entry]\nType=Application\nName=Lull\nExec={program} --background\nIcon=lull\nTerminal=false\n\
-             X-GNOME-Autostart-enabled=true\n"
+            "[Desktop Entry]\nType=Application\nName=Lull\nTryExec={tried}\nExec={program} --background\n\
+             Icon=org.lull.Lull\nTerminal=false\nX-GNOME-Autostart-enabled=true\n"
         )
     }
 
