@@ -7,7 +7,7 @@
 mod driver;
 mod session;
 #[path = "../../../crates/lull-presence/tests/common/mod.rs"]
-#[allow(unused_imports, dead_code, reason = "the sensors' own tests use all of it")]
+#[allow(unused_imports, reason = "the sensors' own tests use all of it")]
 mod stage;
 mod tray;
 mod tray_stand_in;
