@@ -55,6 +55,5 @@ build_window() {
   desktop_packages
   build_ui
   say "building the window"
-  (cd src-tauri && CARGO_TARGET_DIR="$WINDOW_TARGET_DIR" cargo "${1:-build}" --release --locked \
-    --features tauri/custom-protocol "${@:2}")
+  (cd src-tauri && CARGO_TARGET_DIR="$WINDOW_TARGET_DIR" cargo "${1:-build}" --release --locked "${@:2}")
 }

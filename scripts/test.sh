@@ -90,15 +90,21 @@ browser() {
   node --test --test-concurrency=1 tests/browser/
 }
 
-# The app itself: a tray on a real bus, a window on a real screen.
+# The app itself: a tray on a real bus, a window on a real screen, as an ordinary user.
 desktop() {
   [ "$(uname)" = Linux ] || { say "the desktop's tests are for Linux"; return 0; }
-  desktop_packages Xvfb:xvfb dbus-daemon:dbus WebKitWebDriver:webkit2gtk-driver xdotool:xdotool
-  command -v tauri-driver >/dev/null || { say "installing tauri-driver (once)"; cargo install --locked --quiet tauri-driver; }
+  desktop_packages Xvfb:xvfb dbus-daemon:dbus WebKitWebDriver:webkit2gtk-driver
+  local driver="$LULL_CACHE/tools/bin/tauri-driver" exe
+  if [ ! -x "$driver" ]; then
+    say "installing tauri-driver (once)"
+    cargo install --locked --quiet --version 2.1.0 --root "$LULL_CACHE/tools" tauri-driver
+  fi
   build_window
   build_window clippy -- -D warnings
   cargo build --locked -p lull-app -p lull-cli -p lull-tests --bins
-  LULL_WINDOW="$WINDOW_TARGET_DIR/release/lull-window" cargo nextest run --locked -p lull-tests --test desktop
+  exe=$(test_executables -p lull-tests --test desktop)
+  LULL_WINDOW="$WINDOW_TARGET_DIR/release/lull-window" LULL_TAURI_DRIVER="$driver" \
+    scripts/as-user.sh "$exe" --test-threads=1
 }
 
 # The committed demo model, read by its own trainer's code: it still answers docs/faq.md as it stands.

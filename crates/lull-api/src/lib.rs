@@ -18,7 +18,7 @@ mod server;
 mod stream;
 
 pub use host::own_host;
-pub use listen::{PORT, listen};
+pub use listen::{API, Place, listen};
 pub use router::router;
 pub use server::{serve, serve_router};
 

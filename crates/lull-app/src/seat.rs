@@ -168,7 +168,7 @@ impl Hosted {
 type Api = (oneshot::Sender<()>, JoinHandle<std::io::Result<()>>);
 
 async fn api(args: &Args, home: &Path, node: &Arc<Host>) -> Result<Api, Fault> {
-    let (listener, _) = lull_api::listen(args.api).await?;
+    let (listener, _) = lull_api::listen(args.api, lull_api::API).await?;
     let address = listener.local_addr().map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
     let keys = Keys::open(home)?;
     node.set_api_url(format!("http://{address}/v1"));

@@ -1,11 +1,7 @@
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use lull_node::{Host, Keys, Node as RunningNode, NodeApi, NodeOptions, Senses, Timing};
+use lull_api::Place;
+use lull_node::{Host, Keys, NodeApi, NodeOptions, Senses, Timing};
 use lull_types::{Code, Event, Fault};
 use lull_ui::Ui;
 use lull_wire::Token;
@@ -29,52 +25,16 @@ pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> R
         Node::Run { dedicated, api, ui, threads, rehearsal } => {
             logs::start(log);
             let options = options(dedicated, threads, rehearsal);
-            let node = match ui {
-                Some(_) => Running::Hosted(Host::start(home, options).await?),
-                None => Running::Joined(RunningNode::start(home, options).await?),
-            };
-            let door = lull_node::serve(node.door(), home).await?;
+            let node = Host::start(home, options).await?;
+            // Without a window there is nowhere to join; with IT's invitation it joins by itself.
+            if ui.is_none() && !node.is_invited() {
+                node.joined()?;
+            }
+            let door = lull_node::serve(node.clone(), home).await?;
             let result = serve(home, &node, api, ui).await;
             door.close().await;
             node.shutdown().await;
             result
-        }
-    }
-}
-
-/// The node of this process. Where there is a window, a machine that has not joined can do so in it.
-#[derive(Clone)]
-enum Running {
-    Joined(Arc<RunningNode>),
-    Hosted(Arc<Host>),
-}
-
-impl Running {
-    fn door(&self) -> Arc<dyn NodeApi> {
-        match self {
-            Self::Joined(node) => node.clone(),
-            Self::Hosted(host) => host.clone(),
-        }
-    }
-
-    fn set_api_url(&self, url: String) {
-        match self {
-            Self::Joined(node) => node.set_api_url(url),
-            Self::Hosted(host) => host.set_api_url(url),
-        }
-    }
-
-    async fn shutdown(&self) {
-        match self {
-            Self::Joined(node) => node.shutdown().await,
-            Self::Hosted(host) => host.shutdown().await,
-        }
-    }
-
-    async fn stopped(&self) {
-        match self {
-            Self::Joined(node) => node.stopped().await,
-            Self::Hosted(host) => host.stopped().await,
         }
     }
 }
@@ -92,11 +52,11 @@ fn options(dedicated: bool, threads: Option<u16>, rehearsal: Rehearsal) -> NodeO
 /// Opens the local API, and the window if it is asked for, and waits for the end.
 async fn serve(
     home: &Path,
-    node: &Running,
+    node: &Arc<Host>,
     api: Option<SocketAddr>,
     ui: Option<Option<SocketAddr>>,
 ) -> Result<(), Failure> {
-    let listener = listen(api, API).await?;
+    let listener = listen(api, lull_api::API).await?;
     let window = match ui {
         Some(asked) => Some(listen(asked, WINDOW).await?),
         None => None,
@@ -107,7 +67,7 @@ async fn serve(
     let keys = Keys::open(home)?;
     let stop = CancellationToken::new();
     let ending = stop.clone().drop_guard();
-    let door = node.door();
+    let door: Arc<dyn NodeApi> = node.clone();
     let mut api = tokio::spawn(lull_api::serve(listener, door.clone(), keys, stop.clone().cancelled_owned()));
     let mut window = tokio::spawn(show(window, door, stop));
     tokio::select! {
@@ -156,48 +116,16 @@ async fn show(place: Option<TcpListener>, node: Arc<dyn NodeApi>, stop: Cancella
     }
 }
 
-/// A door of this machine: what it is called, where it usually is, and the argument that says otherwise.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    what: &'static str,
-    port: u16,
-    argument: &'static str,
-}
-
-/// The keys of "LULL" on a telephone.
-const API: Place = Place { what: "the local API", port: 5855, argument: "--api" };
+/// Where the window is.
 const WINDOW: Place = Place { what: "the window", port: 5856, argument: "--ui" };
 
 async fn listen(asked: Option<SocketAddr>, place: Place) -> Result<TcpListener, Failure> {
-    let Place { what, port, argument } = place;
-    if let Some(address) = asked {
-        if !address.ip().is_loopback() {
-            let text = format!("{what} is for this machine only: {address} is not a loopback address, use 127.0.0.1");
-            return Err(Fault::new(Code::BadRequest, text).into());
-        }
-        let sentence = |error| format!("{what} cannot listen on {address} ({error}): choose another with {argument}");
-        let fault = |error| Failure::from(Fault::new(Code::BadRequest, sentence(error)));
-        return TcpListener::bind(address).await.map_err(fault);
+    let (listener, is_wanted) = lull_api::listen(asked, place).await?;
+    if !is_wanted {
+        let Place { what, port, argument } = place;
+        eprintln!(
+            "port {port} is taken, perhaps by another node: {what} gets a free one (choose one with {argument})."
+        );
     }
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if let Ok(listener) = TcpListener::bind(usual).await {
-        return Ok(listener);
-    }
-    eprintln!("{usual} is taken, perhaps by another node: {what} gets a free port (choose one with {argument}).");
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_door_is_of_this_machine_alone_and_says_which_argument_to_change() {
-        let anywhere = Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
-        let refused = format!("{:?}", listen(anywhere, WINDOW).await.unwrap_err());
-        assert!(refused.contains("the window is for this machine only"), "{refused}");
-        let first = listen(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), API).await.unwrap();
-        let taken = format!("{:?}", listen(Some(first.local_addr().unwrap()), WINDOW).await.unwrap_err());
-        assert!(taken.contains("choose another with --ui"), "{taken}");
-    }
+    Ok(listener)
 }

@@ -138,8 +138,7 @@ async fn hear(
         }
         let answer = match answer.body {
             AnswerBody::Prefilled { prompt_tokens: 0, machine } => {
-                let printable = machine.chars().filter(|c| !c.is_control()).take(MACHINE_CHARS_MAX);
-                let _ = frames.send(Heard::Begun { epoch, machine: printable.collect() }).await;
+                let _ = frames.send(Heard::Begun { epoch, machine: plain(&machine) }).await;
                 continue;
             }
             AnswerBody::Prefilled { prompt_tokens, .. } => Answer::Prefilled { prompt_tokens },
@@ -153,6 +152,11 @@ async fn hear(
             return Ok(());
         }
     }
+}
+
+/// A stranger's word, so that nothing in it can hide or turn what is shown beside it.
+fn plain(machine: &str) -> String {
+    machine.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MACHINE_CHARS_MAX).collect()
 }
 
 fn broken(error: &FrameError) -> Fault {
@@ -184,4 +188,16 @@ fn disconnected(error: &ConnectionError) -> Fault {
     tracing::debug!(%error, "the connection to the relay was lost under a run");
     let text = "the connection to the relay was lost in the middle of the answer; what came so far is right, ask again";
     Fault::new(Code::RelayUnreachable, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_lender_says_of_its_machine_is_plain_and_short() {
+        assert_eq!(plain("8 threads"), "8 threads");
+        assert_eq!(plain("8\n\u{1b}[2J \u{202e}sda\u{200b}erht"), "8[2J sdaerht");
+        assert_eq!(plain(&"x".repeat(10_000)).len(), MACHINE_CHARS_MAX);
+    }
 }

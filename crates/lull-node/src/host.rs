@@ -149,6 +149,14 @@ impl Host {
         Ok(enrolled)
     }
 
+    /// Whether it has joined an organisation.
+    ///
+    /// # Errors
+    /// Why there is no node: [`Code::NotEnrolled`], or [`Code::Storage`] for what is stored of one and damaged.
+    pub fn joined(&self) -> Result<(), Fault> {
+        self.node().map(drop)
+    }
+
     fn node(&self) -> Result<Arc<Node>, Fault> {
         match &*self.stage.borrow() {
             Stage::Joined(node) => Ok(node.clone()),
@@ -160,7 +168,9 @@ impl Host {
         self.options.invitation.as_deref().or_else(|| machine::invitation())
     }
 
-    fn is_invited(&self) -> bool {
+    /// Whether IT has placed an invitation that is still to be taken up.
+    #[must_use]
+    pub fn is_invited(&self) -> bool {
         let not_joined = matches!(&*self.stage.borrow(), Stage::Apart(fault) if fault.code == Code::NotEnrolled);
         not_joined && self.invitation().is_some_and(Path::exists)
     }

@@ -122,7 +122,7 @@ fn stored(home: &Home) -> Vec<StoredView> {
     let within = |names: &[&str]| names.iter().map(|name| home.path().join(name)).collect::<Vec<PathBuf>>();
     let things = [
         (Stored::Identity, within(&["node.json", "device.key", "transport.json"])),
-        (Stored::Settings, within(&["settings.toml", "pause.json", "prefs.json"])),
+        (Stored::Settings, within(&["settings.toml", "pause.json", "prefs.json", "prefs.damaged"])),
         (Stored::Keys, within(&["keys.json"])),
         (Stored::Ran, within(&["ran.db", "ran.db-wal", "ran.db-shm", "ran.damaged"])),
         (Stored::Used, within(&["used.db", "used.db-wal", "used.db-shm", "used.damaged"])),

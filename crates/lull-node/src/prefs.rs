@@ -1,6 +1,6 @@
 //! What a person prefers in the app, kept in their home. Nothing of the node's work depends on it.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use lull_door::home;
 use lull_types::{Code, Fault, Prefs};
@@ -18,11 +18,20 @@ fn path(home: &Home) -> PathBuf {
     home.path().join("prefs.json")
 }
 
-/// A file that is missing, broken or out of bounds is as good as none: it is only about looks.
+/// A file that is missing, broken or out of bounds is as good as none: it is only about looks. What is broken is kept
+/// beside it for whoever wants to look.
 pub(crate) fn read(home: &Home) -> Prefs {
-    let bytes = home::read(&path(home)).ok().flatten();
-    let prefs = bytes.and_then(|bytes| serde_json::from_slice::<Prefs>(&bytes).ok());
-    prefs.filter(|prefs| check(prefs).is_ok()).unwrap_or_default()
+    let path = path(home);
+    let Ok(Some(bytes)) = home::read(&path) else { return Prefs::default() };
+    let prefs = serde_json::from_slice::<Prefs>(&bytes).ok().filter(|prefs| check(prefs).is_ok());
+    prefs.unwrap_or_else(|| {
+        let aside = path.with_extension("damaged");
+        tracing::warn!(aside = %aside.display(), "the preferences are damaged: they begin anew");
+        if let Err(error) = fs::rename(&path, &aside) {
+            tracing::warn!(%error, "the damaged preferences cannot be moved away");
+        }
+        Prefs::default()
+    })
 }
 
 /// # Errors
@@ -64,6 +73,8 @@ mod tests {
         for broken in ["", "{", "{\"lang\":\"xx\"}", "{\"unknown\":1}", "{\"theme\":7}"] {
             std::fs::write(path(&home), broken).unwrap();
             assert_eq!(read(&home), Prefs::default(), "{broken}");
+            assert_eq!(std::fs::read_to_string(path(&home).with_extension("damaged")).unwrap(), broken, "kept aside");
+            assert!(!path(&home).exists());
         }
         for wrong in [
             Prefs { lang: Some("fr".into()), ..Prefs::default() },
