@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use lull_engine::scripted::Script;
 use lull_models::Store;
-use lull_node::{Home, Node, NodeApi, NodeOptions, enroll};
+use lull_node::{Home, Host, Node, NodeApi, NodeOptions, enroll};
 use lull_types::{
     AddingView, Code, Event, Health, LendingView, LinkView, ModelPlace, ModelView, Reason, Request, Response,
     RuleSource, RuleValue, RulesView,
@@ -196,5 +196,24 @@ async fn a_look_at_everything_names_nobody_outside_of_the_machine() {
     }
     assert!(json.contains("\"lend.idle_minutes\""), "{json}");
     desk.node.shutdown().await;
+    relay.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn diagnostics_name_nobody_where_a_machine_has_joined_and_its_node_does_not_run() {
+    let org = Org::new();
+    let relay = org.relay().await;
+    let home = tempfile::tempdir().unwrap();
+    let host = Host::start(home.path(), asking()).await.unwrap();
+    std::fs::create_dir(home.path().join("ran.db")).unwrap();
+    let join = Request::Join { token: org.token().to_string(), name: Some("desk-of-eve".into()) };
+    assert_eq!(host.call(join).await, Ok(Response::Done));
+    assert_eq!(host.call(Request::Status).await.unwrap_err().code, Code::Storage);
+    let Response::Doctor { findings } = host.call(Request::Doctor).await.unwrap() else { panic!() };
+    let enrolled = findings.iter().find(|finding| finding.check == "enrolled").unwrap();
+    assert!(enrolled.found.contains("Acme") && enrolled.found.contains("desk-of-eve"), "{enrolled:?}");
+    let Response::Diagnostics { json } = host.call(Request::Diagnostics).await.unwrap() else { panic!() };
+    assert!(!json.contains("Acme") && !json.contains("desk-of-eve"), "{json}");
+    host.shutdown().await;
     relay.shutdown().await;
 }
