@@ -16,7 +16,7 @@ mkdirSync(out, { recursive: true });
 const TALKS = [
   ["How do I pause lending?", "What does lull log show?"],
   ["Can the relay read my prompts?"],
-  ["What is Lull?", "Which tools can use it?", "How do I use it from my editor?", "What happens when the owner comes back?"],
+  ["What is Lull?", "What is yielding?", "Is there a desktop app?", "How do I pause lending?"],
 ];
 let taken = 0;
 

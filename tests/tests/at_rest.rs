@@ -33,8 +33,8 @@ const PLACES: [&str; 7] =
 /// A file that is larger is searched only so far, in bytes.
 const SEARCHED_MAX: usize = 1 << 30;
 /// Signals on which a process leaves a dump if it can. Not SEGV: Rust's own handler takes the first one for a stack
-/// overflow's and returns.
-const DUMPING: [&str; 4] = ["ABRT", "QUIT", "TRAP", "XCPU"];
+/// that is used up. Not QUIT: a shell without job control has what it starts in the background ignore it.
+const DUMPING: [&str; 4] = ["ABRT", "SYS", "TRAP", "XCPU"];
 /// How often one crash is tried.
 const TRIES_MAX: u32 = 20;
 

@@ -79,6 +79,13 @@ pub(super) fn certificate(until_s: Result<u64, Fault>, now_s: u64) -> Finding {
     }
 }
 
+/// A path as people write it who are at home there.
+fn at_home(path: &Path) -> String {
+    let home = std::env::home_dir();
+    let below = home.as_deref().and_then(|home| path.strip_prefix(home).ok());
+    below.map_or_else(|| path.display().to_string(), |rest| format!("~/{}", rest.display()))
+}
+
 pub(super) fn worker(program: &Result<PathBuf, String>) -> Finding {
     let program = match program {
         Ok(program) => program,
@@ -91,7 +98,7 @@ pub(super) fn worker(program: &Result<PathBuf, String>) -> Finding {
         }
     };
     let name = program.file_stem().unwrap_or_default();
-    let shown = program.display();
+    let shown = at_home(program);
     if name == cpu::V3 {
         good("worker", format!("{shown}, built for x86-64-v3"))
     } else if cpu::has_v3() && name == cpu::BASELINE {
