@@ -232,7 +232,7 @@ async fn carry(mut from: RecvStream, mut to: SendStream, evil: Evil) {
         match (evil, count) {
             (Evil::Drop, 2) => continue,
             (Evil::Flip, 2) => body[3] ^= 1,
-            (Evil::Cut, 3) => {
+            (Evil::Cut, 6) => {
                 let _ = to.finish();
                 return;
             }
