@@ -125,7 +125,7 @@ async fn a_worker_that_cannot_load_says_why() {
         (What::Fault, Code::Internal, "a fault from the script"),
         (What::Panic, Code::ModelBroken, "cannot be loaded"),
         (What::Hang, Code::WorkerHung, "loading its model"),
-        (What::Abort, Code::WorkerDied, "signal 6"),
+        (What::Abort, Code::ModelBroken, "nest too deeply"),
         (What::Exit(7), Code::WorkerDied, "status 7"),
         (What::Memory, Code::WorkerMemory, "400 MiB"),
     ] {
