@@ -16,7 +16,7 @@ mkdirSync(out, { recursive: true });
 const TALKS = [
   ["How do I pause lending?", "What does lull log show?"],
   ["Can the relay read my prompts?"],
-  ["What is Lull?", "What is yielding?", "Is there a desktop app?", "How do I pause lending?"],
+  ["What is Lull?", "What is yielding?", "Is there a desktop app?"],
 ];
 let taken = 0;
 
