@@ -1,18 +1,19 @@
 # Sourced by ./x: measurements. They print a table for people and, with --json FILE, the same as JSON.
 
 run_bench() {
-  local name="${1:-}"
+  local name="${1:-}" programs=(-p lull-bench -p lull-cli -p lull-engine)
   case "$name" in
     engine) build_worker; if [[ " $* " != *" --quick "* ]] && [ "$(uname -m)" = x86_64 ]; then build_worker v3; build_worker baseline; fi ;;
     pool | sandbox) build_worker ;;
     yield) stage_packages; build_worker ;;
-    *) die "'$name' is no bench: engine, pool, sandbox, yield" ;;
+    app) desktop_packages Xvfb:xvfb dbus-daemon:dbus chromium:chromium; build_worker; build_window; programs+=(-p lull-app) ;;
+    *) die "'$name' is no bench: engine, pool, sandbox, yield, app" ;;
   esac
-  cargo build --locked --release -p lull-bench -p lull-cli -p lull-engine --bins
+  cargo build --locked --release "${programs[@]}" --bins
   if [ "$name" = yield ]; then
     yield_bench "$@"
   else
-    "$CARGO_TARGET_DIR/release/lull-bench" "$@"
+    LULL_WINDOW="$WINDOW_TARGET_DIR/release/lull-window" "$CARGO_TARGET_DIR/release/lull-bench" "$@"
   fi
 }
 

@@ -1,6 +1,8 @@
 //! Measurements of Lull, with peers beside them: a table for people, JSON for programs.
 //! It must never be part of what ships.
 
+#[cfg(target_os = "linux")]
+mod app;
 mod engine;
 mod machine;
 mod pool;
@@ -34,6 +36,12 @@ const BENCHES: &[Bench] = &[
         name: "engine",
         about: "prefill and decode of our worker, beside llama.cpp and mistral.rs called directly",
         run: engine::run,
+    },
+    #[cfg(target_os = "linux")]
+    Bench {
+        name: "app",
+        about: "what the desktop app costs: start, first paint, memory, processor, frames, size",
+        run: app::run,
     },
     Bench { name: "pool", about: "what the pool adds to a worker alone, and what the relay spends", run: pool::run },
     Bench { name: "sandbox", about: "what confining a worker costs: decode, prefill and start", run: sandbox::run },

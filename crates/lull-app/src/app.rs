@@ -30,6 +30,8 @@ pub(crate) async fn run(args: Args, home: Home) -> Result<(), Fault> {
     let (see, mut seen) = mpsc::channel(CHOICES_MAX);
     let (open, mut opened) = mpsc::channel(CHOICES_MAX);
     let (found_sender, mut found) = watch::channel(None);
+    // First of all: whoever stops the app while it starts has it end like any other time.
+    let mut stopped = tokio::spawn(signals::asked_to_stop());
     let stop = CancellationToken::new();
     let background = args.background;
     let seat = tokio::spawn(seat::keep(args, home.clone(), found_sender, say.clone(), stop.clone()));
@@ -38,13 +40,12 @@ pub(crate) async fn run(args: Args, home: Home) -> Result<(), Fault> {
     let calls = TaskTracker::new();
     let mut app = App { controller, tray, window: None, home, found: found.clone(), say, open, calls, ended: false };
     app.handle(Event::Tick).await;
-    let mut stopped = std::pin::pin!(signals::asked_to_stop());
     // A person who starts Lull wants to see it, and not before something is known.
     let mut launch = !background;
     while !app.ended {
         let wake = app.until_wake();
         tokio::select! {
-            () = &mut stopped => break,
+            _ = &mut stopped => break,
             Some(event) = heard.recv() => app.handle(event).await,
             Some(action) = chosen.recv() => app.handle(Event::Chosen(action)).await,
             Some(Seen::Nowhere) = seen.recv() => app.without_tray().await,

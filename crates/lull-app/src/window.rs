@@ -61,12 +61,12 @@ impl Window {
 }
 
 async fn watch(mut child: Child, asked: oneshot::Receiver<()>) {
-    let ended = tokio::select! {
-        ended = child.wait() => ended,
-        _ = asked => close(&mut child).await,
+    let (ended, was_asked) = tokio::select! {
+        ended = child.wait() => (ended, false),
+        _ = asked => (close(&mut child).await, true),
     };
     match ended {
-        Ok(status) if status.success() => tracing::debug!("the window has closed"),
+        Ok(status) if status.success() || was_asked => tracing::debug!("the window has closed"),
         Ok(status) => tracing::warn!(%status, "the window has ended"),
         Err(error) => tracing::warn!(%error, "the window cannot be watched"),
     }
