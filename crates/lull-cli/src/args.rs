@@ -80,6 +80,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The rules that count on this machine, and whose word each is
+    #[command(subcommand)]
+    Policy(Policy),
     /// What ran on this machine: no content, and nobody's name
     Log(LogArgs),
     /// Ask the pool a question
@@ -305,6 +308,29 @@ pub(crate) enum Models {
     Remove {
         /// Its name
         name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// List every rule that counts here: its value, whose word that is, and what it overrode
+    #[command(
+        after_help = "Example: lull policy list\n\nIt works with and without a running node. It ends with 1 if a file \
+        of rules cannot be followed: nothing is lent then."
+    )]
+    List {
+        /// Print data for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what one rule means, whose word it is, and what may be chosen
+    #[command(after_help = "Example: lull policy explain lend.idle_minutes")]
+    Explain {
+        /// Table and key; the key alone will do
+        key: String,
+        /// Print data for programs
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -11,6 +11,7 @@ mod models;
 mod node;
 mod output;
 mod owner;
+mod policy;
 mod ran;
 mod relay;
 mod status;
@@ -57,6 +58,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Lend(lend) => owner::lend(&home()?, lend).await,
         Command::Pause(pause) => owner::pause_now(&home()?, pause).await,
         Command::Resume { json } => owner::resume(&home()?, json).await,
+        Command::Policy(command) => policy::run(&home()?, command).await,
         Command::Log(log) => ran::run(&home()?, log).await,
         Command::Chat(chat) => chat::run(&home()?, chat).await,
         Command::Models(command) => models::run(&home()?, command).await,

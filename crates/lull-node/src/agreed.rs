@@ -162,8 +162,10 @@ impl AgreedFiles {
             && loosens(&settings, &machine, key)
         {
             let org = if org.is_empty() { "your organisation" } else { org };
-            let text =
-                format!("{key} is held by {org}: a stricter choice is yours, a looser one is not; ask IT about it");
+            let place = self.machine.as_deref().unwrap_or(Path::new(MACHINE_FILE)).display();
+            let text = format!(
+                "{key} is held by {org} in {place}: a stricter choice is yours, a looser one is not; ask IT about it"
+            );
             return Err(Fault::new(Code::Forbidden, text));
         }
         self.keep_settings(&old, &new)
@@ -391,7 +393,8 @@ mod tests {
         let set =
             |key: &str, value: Option<f64>| place.files.set_rule(key, value.map(RuleValue::Number).as_ref(), "Acme");
         let fault = set("lend.idle_minutes", Some(14.0)).unwrap_err();
-        assert!(fault.code == Code::Forbidden && fault.message.contains("held by Acme"), "{fault}");
+        assert_eq!(fault.code, Code::Forbidden);
+        assert!(fault.message.contains(&format!("held by Acme in {}:", place.machine.display())), "{fault}");
         assert!(fs::read_to_string(place.files.settings_file()).unwrap().contains("= 20 # tea"));
         set("lend.idle_minutes", Some(15.0)).unwrap();
         assert_eq!(

@@ -26,6 +26,7 @@ mod own;
 mod prefs;
 mod ran;
 mod room;
+mod rules_view;
 mod session;
 mod shelf;
 mod speed;

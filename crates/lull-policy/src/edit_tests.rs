@@ -106,7 +106,36 @@ fn only_what_asks_for_more_loosens() {
     assert!(!loosens(&Settings::default(), &machine, "lend.idle_minutes"), "who says nothing asks for nothing");
 }
 
+const COMMENT: &str = "#\t";
+
+/// A comment above and behind every line, each its own, and one at the end. No value can hold what they begin with.
+fn commented(text: &str) -> String {
+    let line = |(number, line)| format!("{COMMENT}above {number}\n{line} {COMMENT}behind {number}\n");
+    text.lines().filter(|line| !line.is_empty()).enumerate().map(line).chain([format!("{COMMENT}end\n")]).collect()
+}
+
+/// What is not about that key: every comment in its order, and every other key's line.
+fn others<'a>(text: &'a str, name: &str) -> (Vec<&'a str>, Vec<&'a str>) {
+    let comments = text.lines().filter_map(|line| line.find(COMMENT).map(|at| &line[at..])).collect();
+    let of_key = |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| key != name);
+    (comments, text.lines().filter(of_key).collect())
+}
+
 proptest! {
+    #[test]
+    fn what_its_author_wrote_around_it_stays(
+        lend in any_rules(4), sandbox in any_sandbox(), other in any_rules(4), place in 0..17_usize,
+    ) {
+        let text = commented(&Settings { lend, sandbox }.to_string());
+        let from = Settings { lend: other, sandbox: crate::SandboxRules::default() };
+        let view = resolve(Some(&from), None).views().swap_remove(place);
+        let (_, name) = view.key.split_once('.').unwrap();
+        for value in [Some(&view.value), None] {
+            let edited = set("a", &text, &view.key, value).unwrap();
+            prop_assert_eq!(others(&edited, name), others(&text, name), "{}", edited);
+        }
+    }
+
     #[test]
     fn only_that_key_changes(lend in any_rules(4), sandbox in any_sandbox(), on in any::<bool>()) {
         let mut settings = Settings { lend, sandbox };

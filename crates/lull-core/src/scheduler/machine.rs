@@ -208,7 +208,7 @@ impl Scheduler {
             let Some(job) = self.jobs.get_mut(&run.0) else { continue };
             let Some(state) = job.runs.get(&run.1).map(|run| run.state) else { continue };
             if job.submitter == node {
-                self.drop_run(now, run, Cut::Cancelled, out);
+                models.extend(self.drop_run(now, run, Cut::Cancelled, out));
                 continue;
             }
             match state {
@@ -218,7 +218,7 @@ impl Scheduler {
                     job.lost = Some(run.1);
                     self.end_run(now, run);
                 }
-                State::Running(_) => self.drop_run(now, run, Cut::LenderLost, out),
+                State::Running(_) => models.extend(self.drop_run(now, run, Cut::LenderLost, out)),
             }
         }
         self.dispatch(now, &models, out);
@@ -374,14 +374,19 @@ impl Scheduler {
 
     fn cancel(&mut self, now: Millis, submitter: NodeId, job: JobId, out: &mut Vec<Output>) {
         let Some(entry) = self.jobs.get(&job).filter(|entry| entry.submitter == submitter) else { return };
+        let mut models = Vec::new();
         for epoch in entry.runs.keys().copied().collect::<Vec<_>>() {
-            self.drop_run(now, (job, epoch), Cut::Cancelled, out);
+            models.extend(self.drop_run(now, (job, epoch), Cut::Cancelled, out));
         }
+        self.dispatch(now, &models, out);
     }
 
-    /// Ends a run before its time, and tells whoever holds something for it.
-    fn drop_run(&mut self, now: Millis, id: RunId, why: Cut, out: &mut Vec<Output>) {
-        let Some(run) = self.run(id) else { return };
+    /// Ends a run before its time, and tells whoever holds something for it. The models that its slot can run now are
+    /// for the caller to [`dispatch`](Self::dispatch), once all that ends with it has ended: no slot goes to a run that
+    /// is about to be dropped too.
+    #[must_use]
+    fn drop_run(&mut self, now: Millis, id: RunId, why: Cut, out: &mut Vec<Output>) -> Vec<String> {
+        let Some(run) = self.run(id) else { return Vec::new() };
         let (job, epoch) = id;
         let state = run.state;
         match state {
@@ -393,10 +398,7 @@ impl Scheduler {
             entry.avoid(now, lender);
         }
         self.end_run(now, id);
-        if let Some(lender) = state.lender() {
-            let models = self.fleet.models_of(lender);
-            self.dispatch(now, &models, out);
-        }
+        state.lender().map(|lender| self.fleet.models_of(lender)).unwrap_or_default()
     }
 
     fn refuse(&mut self, now: Millis, id: RunId, why: Refusal, out: &mut Vec<Output>) {
@@ -542,8 +544,11 @@ impl Scheduler {
                 out.push(Output::Release { lender, job, epoch });
                 self.declined(now, id, Code::Timeout, out);
             }
-            State::Granted(_) => self.drop_run(now, id, Cut::Cancelled, out),
-            State::Running(_) => self.drop_run(now, id, Cut::TooLong, out),
+            state @ (State::Granted(_) | State::Running(_)) => {
+                let why = if matches!(state, State::Running(_)) { Cut::TooLong } else { Cut::Cancelled };
+                let models = self.drop_run(now, id, why, out);
+                self.dispatch(now, &models, out);
+            }
         }
     }
 

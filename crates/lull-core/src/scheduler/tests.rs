@@ -136,6 +136,18 @@ fn the_only_lender_is_asked_again_after_a_while_and_not_for_ever() {
 }
 
 #[test]
+fn a_slot_that_a_cancelled_job_leaves_goes_to_no_other_run_of_it() {
+    let mut story = Story::with_lenders(1, 1);
+    assert_eq!(reserved(&story.ask(1)), Some(node(2)));
+    assert!(reserved(&story.step(Input::Submit { submitter: node(1), submit: submit(1, 2, "m") })).is_none());
+    assert!(reserved(&story.ask(2)).is_none());
+    let out = story.step(Input::Cancel { submitter: node(1), job: job(1) });
+    let given: Vec<_> =
+        out.iter().filter_map(|out| if let Output::Reserve(to) = out { Some(to.submit.job) } else { None }).collect();
+    assert_eq!(given, [job(2)]);
+}
+
+#[test]
 fn an_unknown_model_is_refused_at_once_and_a_known_one_waits() {
     let mut story = Story::with_lenders(0, 1);
     let ask = |model| Input::Submit { submitter: node(1), submit: submit(1, 1, model) };

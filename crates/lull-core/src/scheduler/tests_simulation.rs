@@ -31,7 +31,8 @@ impl Watch {
                     self.open.entry(id).or_insert((*submitter, now));
                 }
             }
-            Input::Finished { job, epoch, .. } => {
+            // Only a run that was granted can have had a stream that ends; for any other this says nothing.
+            Input::Finished { job, epoch, .. } if self.granted.contains(&(*job, *epoch)) => {
                 self.held.remove(&(*job, *epoch));
             }
             Input::Declined { node, job, epoch, .. } => {

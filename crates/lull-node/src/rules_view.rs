@@ -1,0 +1,58 @@
+//! The rules as the files alone have them, where no node runs that could be asked.
+
+use lull_policy::{Effective, resolve};
+use lull_types::{Fault, RulesView};
+
+use crate::AgreedFiles;
+
+impl AgreedFiles {
+    /// Every rule as it counts by these files. Where they cannot be followed, `broken` says why, nothing is lent, and
+    /// the rules are Lull's own.
+    #[must_use]
+    pub fn rules(&self) -> RulesView {
+        let (rules, broken) = self.followed();
+        self.view(&rules, broken.as_ref())
+    }
+
+    fn followed(&self) -> (Effective, Option<Fault>) {
+        match self.effective() {
+            Ok(rules) => (rules, self.paused().err()),
+            Err(fault) => (resolve(None, None), Some(fault)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use lull_types::RuleValue;
+
+    use super::*;
+    use crate::Home;
+
+    #[test]
+    fn files_that_cannot_be_followed_leave_lulls_own_rules_and_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = folder.path().join("policy.toml");
+        let home = Home::open(&folder.path().join("home")).unwrap();
+        let files = AgreedFiles::new(home.clone(), Some(machine.clone()));
+        let settings = home.path().join("settings.toml");
+        fs::write(&settings, "[lend]\nenabled = true\n").unwrap();
+        let rules = files.rules();
+        assert_eq!((rules.broken, rules.machine_file), (None, None));
+        assert_eq!(rules.rules[0].value, RuleValue::Switch(true));
+        for (broken, line) in [(&machine, "policy.toml:1:"), (&settings, "settings.toml:1:")] {
+            let kept = fs::read(broken).ok();
+            fs::write(broken, "lend = 1").unwrap();
+            let rules = files.rules();
+            assert!(rules.broken.is_some_and(|why| why.contains(line)));
+            assert_eq!(rules.rules[0].value, RuleValue::Switch(false), "nothing is lent");
+            fs::write(broken, kept.unwrap_or_default()).unwrap();
+        }
+        fs::write(home.path().join("pause.json"), "?").unwrap();
+        let rules = files.rules();
+        assert!(rules.broken.is_some_and(|why| why.contains("`lull resume`")));
+        assert_eq!(rules.rules[0].value, RuleValue::Switch(true), "the rules themselves can be followed");
+    }
+}
