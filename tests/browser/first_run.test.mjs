@@ -31,6 +31,10 @@ test("a window without a session says how to get in, and takes no wrong link", a
   const second = await page(play.browser);
   await second.goto(link);
   await second.getByRole("heading", { name: word("signed_out_title") }).waitFor();
+  // A fresh link opened in that very tab changes nothing but the end of its address.
+  await second.goto(await play.stage.freshUrl());
+  await second.getByRole("heading", { name: word("join_title") }).waitFor();
+  assert.ok(!second.url().includes("token"));
   assert.deepEqual([...opened.wrong, ...second.wrong], []);
   await second.context().close();
   await opened.context().close();

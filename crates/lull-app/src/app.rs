@@ -14,7 +14,7 @@ use crate::{
     autostart, calls, notices,
     seat::{self, Found},
     signals,
-    tray::{Seen, Tray},
+    tray::{Place, Seen, Tray},
     window::Window,
 };
 
@@ -24,7 +24,7 @@ const EVENTS_MAX: usize = 64;
 const CHOICES_MAX: usize = 16;
 
 /// Runs the app until its person, its session or its node ends it.
-pub(crate) async fn run(args: Args, home: Home) -> Result<(), Fault> {
+pub(crate) async fn run(args: Args, home: Home, place: Place) -> Result<(), Fault> {
     let (say, mut heard) = mpsc::channel(EVENTS_MAX);
     let (choose, mut chosen) = mpsc::channel(CHOICES_MAX);
     let (see, mut seen) = mpsc::channel(CHOICES_MAX);
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Args, home: Home) -> Result<(), Fault> {
     let stop = CancellationToken::new();
     let background = args.background;
     let seat = tokio::spawn(seat::keep(args, home.clone(), found_sender, say.clone(), stop.clone()));
-    let tray = Tray::open(choose, see).await;
+    let tray = Tray::open(place, choose, see).await;
     let controller = Controller::new(system_lang(), &Zoned::now());
     let calls = TaskTracker::new();
     let mut app = App { controller, tray, window: None, home, found: found.clone(), say, open, calls, ended: false };

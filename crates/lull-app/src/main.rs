@@ -21,7 +21,7 @@ use clap::Parser as _;
 use lull_door::Home;
 use lull_types::{Code, Fault};
 
-use crate::{args::Args, second::Turn};
+use crate::{args::Args, second::Turn, tray::Place};
 
 /// Threads that do the app's and its node's own work; workers are processes of their own.
 const THREADS: usize = 2;
@@ -31,7 +31,7 @@ const BLOCKING_THREADS_MAX: usize = 8;
 fn main() -> ExitCode {
     let args = Args::parse();
     args::log();
-    match start(args) {
+    match tray::beside(|place| start(args, place)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             tracing::error!(code = %fault.code, reason = fault.message, "the app ends");
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(args: Args) -> Result<(), Fault> {
+fn start(args: Args, place: Place) -> Result<(), Fault> {
     // Questions and answers pass through this process.
     lull_sandbox::leave_no_dump().map_err(|error| internal("turn dumps off", &error))?;
     let home = Home::open(&Home::locate()?)?;
@@ -50,14 +50,14 @@ fn start(args: Args) -> Result<(), Fault> {
         .enable_all()
         .build()
         .map_err(|error| internal("start", &error))?;
-    let result = runtime.block_on(run(args, home));
+    let result = runtime.block_on(run(args, home, place));
     runtime.shutdown_background();
     result
 }
 
-async fn run(args: Args, home: Home) -> Result<(), Fault> {
+async fn run(args: Args, home: Home, place: Place) -> Result<(), Fault> {
     match second::turn(&home)? {
-        Turn::First(_lock) => app::run(args, home).await,
+        Turn::First(_lock) => app::run(args, home, place).await,
         Turn::Second => second::show(home.path()).await,
     }
 }

@@ -323,6 +323,18 @@ pub(crate) enum Policy {
         #[arg(long)]
         json: bool,
     },
+    /// Check an organisation's file of rules before it is rolled out, without a node and without the network
+    #[command(
+        after_help = "Example: lull policy validate policy.toml\n\nIt prints what the file decides. It ends with 2 where \
+        the file cannot be followed, and says the line and the column."
+    )]
+    Validate {
+        /// The file; `-` reads what is piped in
+        file: PathBuf,
+        /// Print data for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what one rule means, whose word it is, and what may be chosen
     #[command(after_help = "Example: lull policy explain lend.idle_minutes")]
     Explain {

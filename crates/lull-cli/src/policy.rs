@@ -1,9 +1,10 @@
 //! The rules that count on this machine: what they say, whose word that is, and what it overrode.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use lull_desktop::{Lang, catalogue};
 use lull_node::{AgreedFiles, NodeApi as _, RemoteNode};
+use lull_policy::{MachineRules, TEXT_BYTES_MAX, resolve};
 use lull_types::{Code, Control, Request, Response, RuleSource, RuleUnit, RuleValue, RuleView, RulesView};
 
 use crate::{args::Policy, output, output::Failure};
@@ -30,6 +31,9 @@ const WORDS: [(&str, &str); 17] = [
 ];
 
 pub(crate) async fn run(home: &Path, command: Policy) -> Result<(), Failure> {
+    if let Policy::Validate { file, json } = command {
+        return validate(&file, json);
+    }
     let rules = rules(home).await?;
     match command {
         Policy::List { json: true } => output::json(&rules)?,
@@ -44,11 +48,43 @@ pub(crate) async fn run(home: &Path, command: Policy) -> Result<(), Failure> {
             let rule = find(&rules, &key)?;
             if json { output::json(rule)? } else { output::table(&explained(rule, &rules))? }
         }
+        Policy::Validate { .. } => {}
     }
     match rules.broken {
         Some(why) => Err(Failure::new(1, format!("nothing is lent, because a file cannot be followed: {why}"))),
         None => Ok(()),
     }
+}
+
+/// What a file would decide, or where it cannot be followed.
+fn validate(file: &Path, json: bool) -> Result<(), Failure> {
+    let name = if file.as_os_str() == "-" { "(piped in)".into() } else { file.display().to_string() };
+    let text = text_of(file).map_err(|error| {
+        Failure::new(
+            2,
+            format!("{name} cannot be read: {error}; name a file of rules that may be read, or - for a pipe"),
+        )
+    })?;
+    let rules = MachineRules::parse(&name, &text).map_err(|error| Failure::new(2, error.to_string()))?;
+    let views = resolve(None, Some(&rules)).views();
+    let decided: Vec<_> = views.iter().filter(|rule| rule.source == RuleSource::Organisation).collect();
+    if json {
+        return output::json(&decided);
+    }
+    let row = |rule: &&RuleView| vec![rule.key.clone(), value(&rule.value)];
+    output::table(&decided.iter().map(row).collect::<Vec<_>>())?;
+    let count = if decided.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", decided.len()) };
+    eprintln!("{name} can be followed: it decides {count}, and leaves the other {}.", views.len() - decided.len());
+    Ok(())
+}
+
+fn text_of(file: &Path) -> std::io::Result<String> {
+    let from: Box<dyn Read> =
+        if file.as_os_str() == "-" { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(file)?) };
+    let mut text = String::new();
+    // One byte more than a file may have, so that one that is too long says so itself.
+    from.take(TEXT_BYTES_MAX as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// As the running node has them; where none runs, as the files have them.
@@ -163,7 +199,7 @@ const fn unit_name(unit: RuleUnit) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use lull_policy::{MachineRules, Settings, resolve};
+    use lull_policy::Settings;
 
     use super::*;
 
@@ -238,6 +274,30 @@ mod tests {
             assert!(format!("{failure:?}").contains("lull policy list"), "{failure:?}");
         }
         assert_eq!(find(&rules, "tier").unwrap().key, "sandbox.tier");
+    }
+
+    #[test]
+    fn a_file_is_checked_before_it_is_rolled_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.toml");
+        let check = |text: &[u8]| {
+            std::fs::write(&file, text).unwrap();
+            validate(&file, true).map_err(|failure| format!("{failure:?}"))
+        };
+        check(b"").unwrap();
+        check(b"[lend]\nidle_minutes = 20\n").unwrap();
+        let long = vec![b'#'; TEXT_BYTES_MAX + 1];
+        for (text, said) in [
+            (&b"[lend]\nidle_minute = 20\n"[..], "policy.toml:2:1: "),
+            (b"[lend]\n\n  enabled = \"no\"\n", "policy.toml:3:13: "),
+            (b"[lend\n", "policy.toml:1:"),
+            (b"\xff", "cannot be read"),
+            (&long, "the most is"),
+        ] {
+            let failure = check(text).unwrap_err();
+            assert!(failure.contains(said) && failure.contains("exit: 2"), "{failure}");
+        }
+        assert!(validate(&folder.path().join("nothing"), false).is_err());
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ class Route {
   read(hash: string): void {
     const [, name = "", ...rest] = hash.split("/");
     this.page = PAGES.find((page) => page === name) ?? "home";
-    this.rest = rest.map(decodeURIComponent).join("/");
+    this.rest = rest.map(decoded).join("/");
   }
 }
 
@@ -32,16 +32,30 @@ export function show(page: DoorPage | null): void {
   if (page) location.hash = PATHS[page];
 }
 
+/** Whether a link with a one-time token was opened where the window was open already: only its hash has changed then. */
+export function newToken(): boolean {
+  return location.hash.startsWith("#token=");
+}
+
 /** Takes a one-time token out of the address, so that neither history nor a glance keeps it. */
 export function takeToken(): string | null {
   const token = /^#token=(.+)$/.exec(location.hash)?.[1];
   if (!token) return null;
   history.replaceState(null, "", `${location.pathname}${location.search}#/home`);
-  return decodeURIComponent(token);
+  return decoded(token);
 }
 
 /** A token in what a person pasted: a whole link, or the token alone. */
 export function tokenIn(pasted: string): string {
   const text = pasted.trim();
-  return decodeURIComponent(/#token=([^\s&]+)/.exec(text)?.[1] ?? text);
+  return decoded(/#token=([^\s&]+)/.exec(text)?.[1] ?? text);
+}
+
+/** What stands in an address may be anything; what is no code for anything is itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -15,6 +15,14 @@ test("a pasted link or token is a token", () => {
   expect(tokenIn("abc")).toBe("abc");
 });
 
+test("what is no code for anything is itself", () => {
+  expect(tokenIn("a%zz")).toBe("a%zz");
+  history.replaceState(null, "", "/#token=%");
+  expect(takeToken()).toBe("%");
+  route.read("#/chat/%E0%A4");
+  expect([route.page, route.rest]).toEqual(["chat", "%E0%A4"]);
+});
+
 test("an address that is not known is the first page", () => {
   for (const [hash, page, rest] of [["#/chat/x%20y", "chat", "x y"], ["#/nowhere", "home", ""], ["", "home", ""]] as const) {
     route.read(hash);

@@ -2,7 +2,18 @@ use ksni::{Category, Handle, MenuItem, OfflineReason, ToolTip, TrayMethods as _,
 use lull_desktop::{Action, Face, Icon, Item, Menu, Row};
 use tokio::sync::mpsc;
 
-use super::{Seen, pictures};
+use super::{
+    Seen,
+    pictures::{self, Picture},
+};
+
+/// Where a tray may be opened: anywhere.
+pub(crate) struct Place;
+
+/// Does the program's work, and returns what came of it. Other systems keep the first thread for the tray.
+pub(crate) fn beside<T: Send>(work: impl FnOnce(Place) -> T + Send) -> T {
+    work(Place)
+}
 
 /// The icon, over D-Bus (StatusNotifierItem); without a bus there is none.
 pub(crate) struct Tray(Option<Handle<Drawn>>);
@@ -17,7 +28,7 @@ struct Drawn {
 
 impl Tray {
     /// Shows the icon; what is chosen there comes out of `chosen`. It appears by itself whenever something shows icons.
-    pub(crate) async fn open(chosen: mpsc::Sender<Action>, seen: mpsc::Sender<Seen>) -> Self {
+    pub(crate) async fn open(_: Place, chosen: mpsc::Sender<Action>, seen: mpsc::Sender<Seen>) -> Self {
         let drawn = Drawn { face: None, menu: Menu::default(), chosen, seen: seen.clone() };
         match drawn.assume_sni_available(true).spawn().await {
             Ok(handle) => Self(Some(handle)),
@@ -72,7 +83,7 @@ impl ksni::Tray for Drawn {
     }
 
     fn icon_pixmap(&self) -> Vec<ksni::Icon> {
-        pictures::of(self.face.as_ref().map_or(Icon::Off, |face| face.icon))
+        pictures::of(self.face.as_ref().map_or(Icon::Off, |face| face.icon)).into_iter().filter_map(pixmap).collect()
     }
 
     fn tool_tip(&self) -> ToolTip {
@@ -92,6 +103,15 @@ impl ksni::Tray for Drawn {
         let _ = self.seen.try_send(Seen::Nowhere);
         true
     }
+}
+
+/// As D-Bus wants it: each point's four bytes with transparency first.
+fn pixmap(picture: Picture) -> Option<ksni::Icon> {
+    let Picture { width, height, rgba: mut data } = picture;
+    for point in data.chunks_exact_mut(4) {
+        point.rotate_right(1);
+    }
+    Some(ksni::Icon { width: width.try_into().ok()?, height: height.try_into().ok()?, data })
 }
 
 fn row(row: &Row) -> MenuItem<Drawn> {

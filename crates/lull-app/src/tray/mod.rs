@@ -1,13 +1,12 @@
 //! The icon beside the clock.
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "none.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
 mod platform;
 
-#[cfg(target_os = "linux")]
 mod pictures;
 
-pub(crate) use platform::Tray;
+pub(crate) use platform::{Place, Tray, beside};
 
 /// What the tray says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

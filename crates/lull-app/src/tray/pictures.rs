@@ -1,7 +1,13 @@
 //! The pictures of the tray, from icons/, in the sizes that panels ask for.
 
-use ksni::Icon as Pixmap;
 use lull_desktop::Icon;
+
+/// A picture: four bytes for each point, row by row, red, green, blue and how much of it covers what is behind.
+pub(super) struct Picture {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) rgba: Vec<u8>,
+}
 
 macro_rules! pictures {
     ($name:literal) => {
@@ -15,7 +21,7 @@ macro_rules! pictures {
 }
 
 /// The picture of a state, small to large.
-pub(super) fn of(icon: Icon) -> Vec<Pixmap> {
+pub(super) fn of(icon: Icon) -> Vec<Picture> {
     let files = match icon {
         Icon::Off => pictures!("off"),
         Icon::Waiting => pictures!("waiting"),
@@ -27,21 +33,15 @@ pub(super) fn of(icon: Icon) -> Vec<Pixmap> {
     files.into_iter().filter_map(decoded).collect()
 }
 
-/// As D-Bus wants it: four bytes for each point, transparency first.
-fn decoded(file: &[u8]) -> Option<Pixmap> {
+fn decoded(file: &[u8]) -> Option<Picture> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
     decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::ALPHA);
     let mut reader = decoder.read_info().ok()?;
-    let mut data = vec![0; reader.output_buffer_size()?];
-    let frame = reader.next_frame(&mut data).ok()?;
-    data.truncate(frame.buffer_size());
-    if frame.color_type != png::ColorType::Rgba {
-        return None;
-    }
-    for point in data.chunks_exact_mut(4) {
-        point.rotate_right(1);
-    }
-    Some(Pixmap { width: frame.width.try_into().ok()?, height: frame.height.try_into().ok()?, data })
+    let mut rgba = vec![0; reader.output_buffer_size()?];
+    let frame = reader.next_frame(&mut rgba).ok()?;
+    rgba.truncate(frame.buffer_size());
+    let rgba = (frame.color_type == png::ColorType::Rgba).then_some(rgba)?;
+    Some(Picture { width: frame.width, height: frame.height, rgba })
 }
 
 #[cfg(test)]
@@ -56,10 +56,10 @@ mod tests {
             let pictures = of(icon);
             assert_eq!(pictures.iter().map(|picture| picture.width).collect::<Vec<_>>(), [22, 32, 48, 64], "{icon:?}");
             for picture in pictures {
-                assert_eq!(picture.data.len(), 4 * usize::try_from(picture.width * picture.height).unwrap_or(0));
+                assert_eq!(picture.rgba.len(), 4 * usize::try_from(picture.width * picture.height).unwrap_or(0));
                 // Light against dark, and without its colours.
                 let shape: Vec<u8> =
-                    picture.data.chunks_exact(4).map(|p| if p[0] > 127 && p[2] > 127 { 1 } else { 0 }).collect();
+                    picture.rgba.chunks_exact(4).map(|p| if p[3] > 127 && p[1] > 127 { 1 } else { 0 }).collect();
                 assert!(shape.contains(&1) && shape.contains(&0), "{icon:?} is empty");
                 assert!(seen.insert(shape), "{icon:?} looks like another");
             }
