@@ -67,8 +67,7 @@ async function login(node: ScriptedNode, request: IncomingMessage, response: Ser
     return json(response, 401, { fault: { code: "unauthorized", message: "This link is not known or was used up." } });
   }
   if (node.scene === "signed_out") node.play("lending");
-  response.setHeader("set-cookie", "lull_session=dev; HttpOnly; SameSite=Strict; Path=/");
-  json(response, 200, { reply: "done" });
+  json(response, 200, { session: "dev" });
 }
 
 async function call(node: ScriptedNode, request: IncomingMessage, response: ServerResponse): Promise<void> {

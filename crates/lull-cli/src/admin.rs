@@ -27,6 +27,7 @@ pub(crate) fn run(dir: &Path, command: Admin) -> Result<(), Failure> {
             Ok(())
         }
         Admin::Usage { json } => usage(dir, json),
+        Admin::Audit { since, json } => crate::audit::run(dir, since.as_deref(), json),
     }
 }
 

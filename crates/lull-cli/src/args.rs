@@ -145,6 +145,20 @@ pub(crate) enum Admin {
         /// The machine's name, id, or the beginning of its id
         node: String,
     },
+    /// Who did what, and whether anything of it was changed since
+    #[command(
+        after_help = "Example: lull admin --dir org audit\n\nIt prints the log's newest hash at the end. Note it somewhere \
+        else: `--since HASH` shows what came after it, and ends with 1 if the log no longer holds it, or does not hold \
+        together."
+    )]
+    Audit {
+        /// Only what came after the entry with this hash, which must still be there
+        #[arg(long, value_name = "HASH")]
+        since: Option<String>,
+        /// Print data for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Tokens used, by machine, model and day
     #[command(after_help = "Example: lull admin --dir org usage --json")]
     Usage {

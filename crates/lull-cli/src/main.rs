@@ -3,6 +3,7 @@
 
 mod admin;
 mod args;
+mod audit;
 mod chat;
 mod doctor;
 mod keys;

@@ -1,8 +1,8 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use lull_api::Place;
-use lull_node::{Host, Keys, NodeApi, NodeOptions, Senses, Timing};
-use lull_types::{Code, Event, Fault};
+use lull_node::{Host, Keys, NodeApi, NodeOptions, RemoteNode, Senses, Timing};
+use lull_types::{Code, Event, Fault, Request, Response};
 use lull_ui::Ui;
 use lull_wire::Token;
 use tokio::{net::TcpListener, sync::broadcast::error::RecvError};
@@ -19,8 +19,14 @@ pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> R
         Node::Enroll { token, name, force } => {
             let refused = |error: lull_wire::TokenError| Fault::new(Code::Unauthorized, error.to_string());
             let token: Token = token.parse().map_err(refused)?;
-            let enrolled = lull_node::enroll(home, &token, name, force).await?;
-            output::line(&format!("{} has joined {}. Next: lull node run", enrolled.name, enrolled.org))
+            // The app runs before it has joined: then it is the one to join.
+            match RemoteNode::connect(home).await {
+                Ok(running) if !force => join(&running, &token, name).await,
+                _ => {
+                    let enrolled = lull_node::enroll(home, &token, name, force).await?;
+                    output::line(&format!("{} has joined {}. Next: lull node run", enrolled.name, enrolled.org))
+                }
+            }
         }
         Node::Run { dedicated, api, ui, threads, rehearsal } => {
             logs::start(log);
@@ -36,6 +42,15 @@ pub(crate) async fn run(home: &Path, command: Node, log: Option<LogFormat>) -> R
             node.shutdown().await;
             result
         }
+    }
+}
+
+/// Has the node that runs here join.
+async fn join(running: &RemoteNode, token: &Token, name: Option<String>) -> Result<(), Failure> {
+    running.call(Request::Join { token: token.to_string(), name }).await?;
+    match running.call(Request::Status).await? {
+        Response::Status(status) => output::line(&format!("{} has joined {}, and runs", status.name, status.org)),
+        _ => output::line("This machine has joined, and runs"),
     }
 }
 

@@ -16,10 +16,10 @@ use lull_wire::{
 };
 use serde::Serialize;
 
-pub use crate::ledger::{NodeRow, UsageRow};
+pub use crate::ledger::{Audit, AuditRow, Deed, NodeRow, UsageRow};
 use crate::{
     RelayError, clock,
-    home::{RootHome, admin_file, existing_database, lock_file},
+    home::{RootHome, admin_file, database, existing_database, lock_file},
     http::{AdminFile, RevokeBody},
     ledger::{self, LedgerError},
     lock,
@@ -72,15 +72,50 @@ pub fn token_create(dir: &Path, groups: &[String], uses: u32, ttl_s: u64) -> Res
     }
     let root = RootHome::load(dir)?;
     let key = SecretKey::generate();
-    let invitation = Invitation {
+    let made = Invitation {
         id: random(),
         groups: groups.to_vec(),
         uses,
         not_after_s: clock::now_s().saturating_add(ttl_s),
         key: key.public(),
     };
-    let invitation = Signed::sign(&invitation, &root.key).map_err(|error| RelayError::BadRequest(error.to_string()))?;
+    let invitation = Signed::sign(&made, &root.key).map_err(|error| RelayError::BadRequest(error.to_string()))?;
+    tell_of_token(dir, &made)?;
     Ok(Token::new(root.org.public, root.org.root, root.org.statement, invitation, &key))
+}
+
+/// Where the relay's own folder is beside the root's, its audit log tells of each token; elsewhere there is none, and
+/// the log shows an invitation when it is used.
+fn tell_of_token(dir: &Path, made: &Invitation) -> Result<(), RelayError> {
+    if !database(dir).exists() {
+        return Ok(());
+    }
+    let database = existing_database(dir)?;
+    let Invitation { id, groups, uses, not_after_s, .. } = made;
+    let (invitation, groups, uses, not_after_s) = (ledger::hex(id), groups.clone(), *uses, *not_after_s);
+    let deed = Deed::TokenCreated { invitation, groups, uses, not_after_s };
+    ledger::note(&ledger::open(&database)?, clock::now_s(), &administrator(), &deed).map_err(ledger_fault)
+}
+
+/// Who did what, oldest first, checked.
+///
+/// # Errors
+/// [`RelayError`] when the database cannot be read.
+pub fn audit(dir: &Path) -> Result<Audit, RelayError> {
+    ledger::audit(&open(dir)?).map_err(ledger_fault)
+}
+
+/// Whoever runs this program, as the audit log calls them.
+pub(crate) fn administrator() -> String {
+    #[cfg(unix)]
+    let account = format!("uid {}", rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    let account =
+        std::env::var("USERNAME").map_or_else(|_| "an unknown account".into(), |name| format!("account {name}"));
+    match std::env::var("SUDO_USER") {
+        Ok(name) => format!("{account}, for {name}"),
+        Err(_) => account,
+    }
 }
 
 /// All nodes that ever enrolled, by name.
@@ -107,7 +142,8 @@ pub fn revoke(dir: &Path, node: &str) -> Result<Revoked, RelayError> {
     let db = open(dir)?;
     let rows = ledger::nodes(&db).map_err(ledger_fault)?;
     let node = find(rows, node)?.node;
-    ledger::revoke(&db, node, clock::now_s()).map_err(ledger_fault)?;
+    let shut_out = |db: &Connection| ledger::revoke(db, node, clock::now_s(), &administrator());
+    ledger::in_transaction(&db, shut_out).map_err(ledger_fault)?;
     let rows = ledger::nodes(&db).map_err(ledger_fault)?;
     let row = find(rows, &node.to_string())?;
     let body = serde_json::to_vec(&RevokeBody { node }).map_err(|error| RelayError::BadRequest(error.to_string()))?;

@@ -139,7 +139,7 @@ async fn revoke(State(admin): State<Arc<Admin>>, headers: HeaderMap, body: Bytes
     let Ok(RevokeBody { node }) = serde_json::from_slice(&body) else { return StatusCode::BAD_REQUEST.into_response() };
     // First out of the pool, then into the books: a full disk must not keep it in.
     let closed = admin.shared.events.send(Event::Revoked { node }).await.is_ok();
-    let written = admin.shared.ledger.revoke(node, clock::now_s()).await;
+    let written = admin.shared.ledger.revoke(node, clock::now_s(), "the relay's administrator".into()).await;
     tracing::warn!(%node, "revoked");
     match written {
         Ok(true) if closed => StatusCode::NO_CONTENT.into_response(),

@@ -14,6 +14,7 @@ use tokio::{
 use crate::{
     RelayError,
     actor::{Actor, EVENTS_MAX, Event},
+    admin, clock,
     clock::Clock,
     close, connection, enrol,
     fabric::LocalFabric,
@@ -21,7 +22,7 @@ use crate::{
     grant::{Granter, reset_key},
     home::{RelayHome, admin_file, existing_database},
     http,
-    ledger::{Ledger as _, SqliteLedger},
+    ledger::{Deed, Ledger as _, SqliteLedger},
     lock::RelayLock,
     metrics::Metrics,
     recorder::{self, RECORDS_MAX},
@@ -73,6 +74,8 @@ impl Relay {
         let lock = Arc::new(RelayLock::take(dir).await?);
         let ledger = Arc::new(SqliteLedger::open(&existing_database(dir)?)?);
         let models = ledger.models().await?;
+        let started = Deed::RelayStarted { version: env!("CARGO_PKG_VERSION").into() };
+        ledger.note(clock::now_s(), admin::administrator(), started).await?;
         let listener = Listener { address: options.listen, reset_key: reset_key(&home.secret) };
         let endpoint = lull_net::listen(&listener, &home.authority)?;
         let address = endpoint.local_addr().map_err(crate::files::io(dir))?;

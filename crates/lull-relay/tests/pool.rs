@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Device, Node, Org, now_s, offer, run, running, soon, submit};
-use lull_relay::{Relay, RelayError, RelayOptions, admin};
+use lull_relay::{Relay, RelayError, RelayOptions, admin, admin::Deed};
 use lull_types::{Code, Epoch, Fault};
 use lull_wire::{
     SecretKey, Signed, Token,
@@ -282,6 +282,14 @@ async fn a_revoked_node_is_out_at_once_and_stays_out() {
     soon(back.connection.closed()).await;
     assert_eq!(device.enrol(&org.address()).await.unwrap_err().code, Code::Revoked);
     assert!(matches!(admin::revoke(org.dir(), "nobody"), Err(lull_relay::RelayError::NoSuchNode(_))));
+
+    let log = admin::audit(org.dir()).unwrap();
+    let told = |deed: fn(&Deed) -> bool| log.entries.iter().filter(|entry| deed(&entry.deed)).count();
+    assert_eq!(log.broken_at, None);
+    assert_eq!(told(|deed| matches!(deed, Deed::Revoked { name, .. } if name == "thief's laptop")), 1);
+    assert!(told(|deed| matches!(deed, Deed::TokenCreated { .. })) >= 1);
+    assert!(told(|deed| matches!(deed, Deed::Joined { .. })) >= 2);
+    assert_eq!(told(|deed| matches!(deed, Deed::RelayStarted { .. })), 1);
 }
 
 const ANY_PORT: RelayOptions = RelayOptions {

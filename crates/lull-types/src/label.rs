@@ -38,6 +38,12 @@ impl Label {
         Self("confidential".into())
     }
 
+    /// Every label that there is; what a label lets a job do is the same in each organisation.
+    #[must_use]
+    pub fn all() -> [Self; 3] {
+        [Self::public(), Self::internal(), Self::confidential()]
+    }
+
     /// The label's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -45,7 +45,13 @@ struct Login {
     token: String,
 }
 
-async fn login(State(app): State<App>, request: HttpRequest) -> Result<HttpResponse, Refused> {
+/// What the page says in `Authorization: Bearer` from then on. No `Debug`: it is a secret.
+#[derive(Serialize)]
+struct SignedIn {
+    session: String,
+}
+
+async fn login(State(app): State<App>, request: HttpRequest) -> Result<Json<SignedIn>, Refused> {
     let Login { token } = read(request, LOGIN_BYTES_MAX).await?;
     let failed = |_| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "the system gives no randomness");
     let Some(session) = app.sessions.sign_in(&token).map_err(failed)? else {
@@ -54,8 +60,7 @@ async fn login(State(app): State<App>, request: HttpRequest) -> Result<HttpRespo
             "this address was used already or is too old: ask for a fresh one where the node runs",
         ));
     };
-    let cookie = format!("{}={session}; HttpOnly; SameSite=Strict; Path=/ui", app.cookie);
-    Ok(([(header::SET_COOKIE, cookie)], Json(Response::Done)).into_response())
+    Ok(Json(SignedIn { session }))
 }
 
 async fn call(State(app): State<App>, request: HttpRequest) -> Result<Json<Response>, Refused> {

@@ -60,13 +60,12 @@ fn admit(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Lets only who is signed in pass.
+/// Lets only who is signed in pass. The session is in a header that the page sets, never in a cookie: browsers send a
+/// cookie to every port of this host, where another user of this machine may listen.
 pub(crate) async fn signed_in(State(app): State<App>, request: Request, next: Next) -> Response {
-    let cookies = request.headers().get_all(header::COOKIE).iter();
-    let pairs = cookies.filter_map(|cookie| cookie.to_str().ok()).flat_map(|cookie| cookie.split(';'));
-    let mut sessions = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| **name == *app.cookie);
-    match sessions.next() {
-        Some((_, session)) if app.sessions.knows(session) => next.run(request).await,
+    let said = request.headers().get(header::AUTHORIZATION).and_then(|said| said.to_str().ok());
+    match said.and_then(|said| said.strip_prefix("Bearer ")) {
+        Some(session) if app.sessions.knows(session) => next.run(request).await,
         Some(_) => Refused::signed_out(
             "this window's session is over: ask for a fresh address where the node runs, with `lull node run --ui`",
         )

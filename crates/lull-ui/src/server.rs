@@ -26,8 +26,6 @@ pub(crate) struct App {
     pub(crate) node: Arc<dyn NodeApi>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) bound: SocketAddr,
-    /// The cookie's name: browsers keep cookies by host and not by port, and one machine may have several nodes.
-    pub(crate) cookie: Arc<str>,
     /// Ends streams that would not end by themselves.
     pub(crate) stop: CancellationToken,
 }
@@ -65,13 +63,7 @@ pub async fn serve(listener: TcpListener, ui: Ui, stop: impl Future<Output = ()>
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     let streams = CancellationToken::new();
-    let app = App {
-        node: ui.node,
-        sessions: ui.sessions,
-        bound,
-        cookie: format!("lull_session_{}", bound.port()).into(),
-        stop: streams.clone(),
-    };
+    let app = App { node: ui.node, sessions: ui.sessions, bound, stop: streams.clone() };
     // However this ends, no stream outlives it.
     let ending = streams.clone().drop_guard();
     let mut stop = pin!(stop);

@@ -33,7 +33,7 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// As it stands in an address or a cookie: lower-case hexadecimal.
+    /// As it stands in an address or a header: lower-case hexadecimal.
     pub(crate) fn text(&self) -> String {
         self.0.iter().fold(String::new(), |mut text, byte| {
             // Writing to a string cannot fail.

@@ -72,11 +72,13 @@ impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let text = text.trim();
-        let body = text.strip_prefix(PREFIX).ok_or(TokenError("its beginning is missing"))?;
+        // Programs that send mail break lines, and people copy what stands before.
+        let start = text.find(PREFIX).ok_or(TokenError("its beginning is missing"))?;
+        let body = &text[start + PREFIX.len()..];
         if body.len() > TOKEN_BYTES_MAX * 2 {
             return Err(TokenError("it is too long"));
         }
+        let body: String = body.chars().filter(|c| !c.is_whitespace()).collect();
         let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_| TokenError("it is damaged or cut off"))?;
         let token: Self = frame::decode(&bytes).map_err(|_| TokenError("it is damaged or cut off"))?;
         let invitation = token.invitation.open(&token.root).map_err(|_| TokenError("its invitation is not signed"))?;

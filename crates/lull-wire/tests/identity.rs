@@ -94,6 +94,10 @@ fn a_token_survives_its_text_and_nothing_else() {
     let text = token().to_string();
     let read: Token = format!("  {text}\n").parse().unwrap();
     assert_eq!(read.relay, "127.0.0.1:5855");
+    // As a mail program breaks it, and as people copy it.
+    let (first, rest) = text.split_at(60);
+    let wrapped = format!("Keep it secret:\n> {first}\r\n  {rest} \n");
+    assert_eq!(wrapped.parse::<Token>().unwrap().to_string(), text);
     let damaged = |at: usize| {
         let mut bytes = text.clone().into_bytes();
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };

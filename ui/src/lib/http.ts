@@ -10,6 +10,8 @@ const SLOW: ReadonlySet<Request["call"]> = new Set(["join", "doctor", "diagnosti
 /** Waits between tries to hear events again. */
 const RETRY_MS = [500, 1_000, 2_000, 5_000] as const;
 
+const SESSION_KEY = "lull.session";
+
 const SILENT: Fault = { code: "not_running", message: "Lull's node on this machine does not answer." };
 const CUT: Fault = { code: "not_running", message: "The node went away in the middle of the answer." };
 
@@ -26,17 +28,44 @@ export function httpBackend(base = ""): Backend {
 
 /** Changes a one-time token into a session. */
 export async function login(token: string, base = ""): Promise<void> {
-  await post(`${base}/ui/login`, { token });
+  const answer = await post(`${base}/ui/login`, { token });
+  const body: unknown = await answer.json().catch(() => null);
+  if (typeof body === "object" && body !== null && "session" in body) session.keep(String(body.session));
 }
+
+/**
+ * Who this page is signed in as. Kept by the browser for this port alone, unlike a cookie, which it would send to
+ * whatever listens on any other port of this machine.
+ */
+const session = {
+  kept: undefined as string | undefined,
+  keep(text: string) {
+    this.kept = text;
+    try {
+      localStorage.setItem(SESSION_KEY, text);
+    } catch {
+      // A browser that keeps nothing asks for a fresh link after a reload.
+    }
+  },
+  header(): Record<string, string> {
+    try {
+      // Another tab may have signed in since.
+      this.kept = localStorage.getItem(SESSION_KEY) ?? this.kept;
+    } catch {
+      // As above.
+    }
+    return this.kept ? { authorization: `Bearer ${this.kept}` } : {};
+  },
+};
 
 async function post(url: string, body: unknown, signal?: AbortSignal): Promise<globalThis.Response> {
   let answer: globalThis.Response;
   try {
     answer = await fetch(url, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...session.header() },
       body: JSON.stringify(body),
-      credentials: "same-origin",
+      credentials: "omit",
       signal: signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS),
     });
   } catch {
@@ -74,34 +103,48 @@ function readFault(body: unknown): Fault | null {
 }
 
 function events(base: string, on: (event: Event) => void, heard?: (open: boolean) => void): () => void {
-  let source: EventSource | undefined;
+  const abort = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let tries = 0;
-  const open = () => {
-    source = new EventSource(`${base}/ui/events`);
-    source.onopen = () => {
-      tries = 0;
-      heard?.(true);
-    };
-    source.onmessage = ({ data }: MessageEvent<string>) => {
+  const open = async () => {
+    const { signal } = abort;
+    const answer = await fetch(`${base}/ui/events`, { headers: session.header(), credentials: "omit", signal });
+    if (!isStream(answer)) return;
+    tries = 0;
+    heard?.(true);
+    await eachOf(answer, (data) => {
       try {
         on(JSON.parse(data) as Event);
       } catch {
         // A line that cannot be read says at least that something changed.
         on({ event: "status" });
       }
-    };
-    source.onerror = () => {
-      source?.close();
-      heard?.(false);
-      timer = setTimeout(open, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
-    };
+    });
   };
-  open();
+  const again = () => {
+    if (abort.signal.aborted) return;
+    heard?.(false);
+    timer = setTimeout(listen, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+  };
+  const listen = () => void open().then(again, again);
+  listen();
   return () => {
     clearTimeout(timer);
-    source?.close();
+    abort.abort();
   };
+}
+
+function isStream(answer: globalThis.Response): boolean {
+  return answer.ok && (answer.headers.get("content-type") ?? "").startsWith("text/event-stream");
+}
+
+/** The data of each event of a stream, until it ends. */
+async function eachOf(answer: globalThis.Response, on: (data: string) => void): Promise<void> {
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const sse = new SseReader();
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+    for (const data of sse.push(part.value)) on(data);
+  }
 }
 
 function chat(base: string, request: ChatRequest, on: (event: ChatEvent) => void): { stop(): void } {
@@ -114,13 +157,8 @@ function chat(base: string, request: ChatRequest, on: (event: ChatEvent) => void
   };
   const listen = async () => {
     const answer = await post(`${base}/ui/chat`, request, abort.signal);
-    const type = answer.headers.get("content-type") ?? "";
-    if (!type.startsWith("text/event-stream")) throw new DoorError(await faultIn(answer));
-    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
-    const sse = new SseReader();
-    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-      for (const data of sse.push(part.value)) say(JSON.parse(data) as ChatEvent);
-    }
+    if (!isStream(answer)) throw new DoorError(await faultIn(answer));
+    await eachOf(answer, (data) => say(JSON.parse(data) as ChatEvent));
     say({ chat: "failed", ...CUT });
   };
   listen().catch((error: unknown) => {

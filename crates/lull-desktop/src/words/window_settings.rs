@@ -40,6 +40,10 @@ entries! {
         en: "Correct `{file}`. It counts within two seconds, and this page notices by itself.",
         de: "Korrigieren Sie `{file}`. Das gilt nach zwei Sekunden, und diese Seite merkt es von selbst."
     }
+    settings_broken_way_org {
+        en: "Only whoever administers this computer can correct `{file}`: tell them what stands here. It counts within two seconds after that.",
+        de: "Nur wer diesen Rechner verwaltet, kann `{file}` korrigieren: Geben Sie weiter, was hier steht. Danach gilt es nach zwei Sekunden."
+    }
     settings_files { en: "Files", de: "Dateien" }
     settings_file { en: "Yours", de: "Ihre" }
     settings_file_org { en: "Your organisation’s", de: "Die Ihrer Organisation" }

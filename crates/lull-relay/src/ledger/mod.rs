@@ -1,5 +1,6 @@
 //! What the relay keeps: who belongs, what ran, who used what. Never what was said.
 
+mod audit;
 mod rows;
 mod schema;
 mod sqlite;
@@ -13,6 +14,8 @@ use lull_wire::{
     job::{Outcome, Receipt},
 };
 
+pub use audit::{Audit, AuditRow, Deed};
+pub(crate) use audit::{hex, in_transaction, note, read as audit};
 pub use rows::{NodeRow, UsageRow};
 pub(crate) use sqlite::{create, nodes, open, revoke, usage};
 pub use thread::SqliteLedger;
@@ -135,8 +138,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// A node was here, with this version of Lull.
     fn seen(&self, node: NodeId, version: String, now_s: u64) -> BoxFuture<'_, Result<(), LedgerError>>;
 
-    /// Shuts a node out; false if it is not known.
-    fn revoke(&self, node: NodeId, now_s: u64) -> BoxFuture<'_, Result<bool, LedgerError>>;
+    /// Shuts a node out at the word of `by`; false if it is not known.
+    fn revoke(&self, node: NodeId, now_s: u64, by: String) -> BoxFuture<'_, Result<bool, LedgerError>>;
 
     /// Everyone who was ever revoked.
     fn revoked(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>>;
@@ -152,6 +155,9 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// All models that were ever offered.
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, LedgerError>>;
+
+    /// The audit log tells that `by` did this.
+    fn note(&self, now_s: u64, by: String, deed: Deed) -> BoxFuture<'_, Result<(), LedgerError>>;
 
     /// How many times changes were brought to the disk since the start.
     fn commits(&self) -> u64;

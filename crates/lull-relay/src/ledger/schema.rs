@@ -70,4 +70,17 @@ CREATE TABLE usage_by_day (
     "
 CREATE INDEX nodes_revoked ON nodes (revoked_s) WHERE revoked_s IS NOT NULL;
 ",
+    "
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at_s INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    deed TEXT NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN SELECT raise(ABORT, 'the audit log is only ever added to'); END;
+CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit
+BEGIN SELECT raise(ABORT, 'the audit log is only ever added to'); END;
+",
 ];

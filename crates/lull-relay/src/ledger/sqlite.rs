@@ -11,8 +11,8 @@ use lull_wire::{
 };
 
 use super::{
-    CheckedReceipt, Enrolled, Enrolment, NodeRow, RENEW_LATE_MAX_S, RUNS_KEPT_DAYS, Run, Settlement, Standing,
-    UsageRow, schema::MIGRATIONS,
+    CheckedReceipt, Deed, Enrolled, Enrolment, NodeRow, RENEW_LATE_MAX_S, RUNS_KEPT_DAYS, Run, Settlement, Standing,
+    UsageRow, audit, schema::MIGRATIONS,
 };
 use crate::clock::day_of;
 
@@ -48,29 +48,38 @@ pub(super) fn enrol(db: &Connection, enrolment: &Enrolment) -> Result<Enrolled> 
     if device.invitation.not_after_s < *now_s {
         return Ok(Enrolled::Expired);
     }
-    if !use_invitation(db, enrolment)? {
-        return Ok(Enrolled::Used);
-    }
+    let Some(first) = use_invitation(db, enrolment)? else { return Ok(Enrolled::Used) };
     write_node(db, enrolment)?;
+    if first {
+        tell_joined(db, enrolment)?;
+    }
     Ok(Enrolled::Joined)
 }
 
-/// Takes one of an invitation's uses, unless this device has one already.
-fn use_invitation(db: &Connection, enrolment: &Enrolment) -> Result<bool> {
+/// Once for each device and invitation: a member that goes to and fro between two of them cannot fill the log.
+fn tell_joined(db: &Connection, enrolment: &Enrolment) -> Result<()> {
+    let Enrolment { device, now_s, .. } = enrolment;
+    let (node, name, groups) = (device.node, device.name.clone(), device.groups.clone());
+    let deed = Deed::Joined { node, name, groups, invitation: audit::hex(&device.invitation.id) };
+    audit::append(db, *now_s, &format!("node {node}"), &deed)
+}
+
+/// Takes one of an invitation's uses, unless this device has one already: whether it took one, `None` if none is left.
+fn use_invitation(db: &Connection, enrolment: &Enrolment) -> Result<Option<bool>> {
     let invitation = &enrolment.device.invitation;
     let node = enrolment.device.node.0;
     let (uses, mine): (u64, bool) = db
         .prepare_cached("SELECT count(*), ifnull(max(node = ?2), 0) FROM invitation_uses WHERE invitation = ?1")?
         .query_row(params![invitation.id, node], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if mine {
-        return Ok(true);
+        return Ok(Some(false));
     }
     if uses >= u64::from(invitation.uses) {
-        return Ok(false);
+        return Ok(None);
     }
     db.prepare_cached("INSERT INTO invitation_uses (invitation, node, used_s) VALUES (?1, ?2, ?3)")?
         .execute(params![invitation.id, node, enrolment.now_s])?;
-    Ok(true)
+    Ok(Some(true))
 }
 
 fn write_node(db: &Connection, enrolment: &Enrolment) -> Result<()> {
@@ -91,7 +100,7 @@ fn write_node(db: &Connection, enrolment: &Enrolment) -> Result<()> {
     Ok(())
 }
 
-fn unstorable(error: impl std::error::Error + Send + Sync + 'static) -> lull_store::rusqlite::Error {
+pub(super) fn unstorable(error: impl std::error::Error + Send + Sync + 'static) -> lull_store::rusqlite::Error {
     lull_store::rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 
@@ -113,11 +122,16 @@ pub(super) fn seen(db: &Connection, node: NodeId, version: &str, now_s: u64) -> 
     Ok(())
 }
 
-pub(crate) fn revoke(db: &Connection, node: NodeId, now_s: u64) -> Result<bool> {
-    let changed = db
-        .prepare_cached("UPDATE nodes SET revoked_s = ifnull(revoked_s, ?2) WHERE node = ?1")?
-        .execute(params![node.0, now_s])?;
-    Ok(changed > 0)
+/// Shuts a node out, and says so in the audit log the first time; false if it is not known.
+pub(crate) fn revoke(db: &Connection, node: NodeId, now_s: u64, by: &str) -> Result<bool> {
+    let name: Option<String> = db
+        .prepare_cached("UPDATE nodes SET revoked_s = ?2 WHERE node = ?1 AND revoked_s IS NULL RETURNING name")?
+        .query_row(params![node.0, now_s], |row| row.get(0))
+        .optional()?;
+    match name {
+        Some(name) => audit::append(db, now_s, by, &Deed::Revoked { node, name }).map(|()| true),
+        None => Ok(standing(db, node)? == Standing::Revoked),
+    }
 }
 
 pub(super) fn revoked(db: &Connection) -> Result<Vec<NodeId>> {

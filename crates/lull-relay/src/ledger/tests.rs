@@ -58,11 +58,21 @@ fn a_revoked_node_stays_out_whatever_it_brings() {
     let Books { db, .. } = books();
     let node = node_id(&SecretKey::from_bytes(&[1; 32]).public());
     assert_eq!(standing(&db, node).unwrap(), Standing::Unknown);
-    assert!(!revoke(&db, node, 1).unwrap());
+    assert!(!revoke(&db, node, 1, "uid 0").unwrap());
     enrol(&db, &enrolment(10, 2, 1, 500)).unwrap();
     assert_eq!(standing(&db, node).unwrap(), Standing::Member);
     assert!(revoked(&db).unwrap().is_empty());
-    assert!(revoke(&db, node, 550).unwrap() && revoke(&db, node, 560).unwrap());
+    assert!(revoke(&db, node, 550, "uid 0").unwrap() && revoke(&db, node, 560, "uid 1").unwrap());
+    // Joined once, revoked once, by the first who said so.
+    let log = audit(&db).unwrap();
+    assert_eq!(log.broken_at, None);
+    let told: Vec<_> = log.entries.iter().map(|entry| (entry.at_s, entry.by.as_str(), &entry.deed)).collect();
+    let [(500, joined_by, Deed::Joined { groups, .. }), (550, "uid 0", Deed::Revoked { node: out, name })] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert_eq!((joined_by.to_string(), groups[0].as_str()), (format!("node {node}"), "a"));
+    assert_eq!((out, name.as_str()), (&node, "n1"));
     assert_eq!(revoked(&db).unwrap(), [node]);
     assert_eq!(standing(&db, node).unwrap(), Standing::Revoked);
     assert_eq!(enrol(&db, &enrolment(10, 2, 1, 600)).unwrap(), Enrolled::Revoked);

@@ -11,7 +11,9 @@ use lull_store::rusqlite::{self, Connection, TransactionBehavior};
 use lull_types::NodeId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CheckedReceipt, Enrolled, Enrolment, Ledger, LedgerError, Run, Settlement, Standing, sqlite};
+use super::{
+    CheckedReceipt, Enrolled, Enrolment, Ledger, LedgerError, Run, Settlement, Standing, audit, audit::Deed, sqlite,
+};
 use crate::clock;
 
 /// Changes that may wait for the disk; whoever brings more waits.
@@ -148,8 +150,8 @@ impl Ledger for SqliteLedger {
         self.change(move |db| sqlite::seen(db, node, &version, now_s))
     }
 
-    fn revoke(&self, node: NodeId, now_s: u64) -> BoxFuture<'_, Result<bool, LedgerError>> {
-        self.change(move |db| sqlite::revoke(db, node, now_s))
+    fn revoke(&self, node: NodeId, now_s: u64, by: String) -> BoxFuture<'_, Result<bool, LedgerError>> {
+        self.change(move |db| sqlite::revoke(db, node, now_s, &by))
     }
 
     fn revoked(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>> {
@@ -170,6 +172,10 @@ impl Ledger for SqliteLedger {
 
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, LedgerError>> {
         self.change(sqlite::models)
+    }
+
+    fn note(&self, now_s: u64, by: String, deed: Deed) -> BoxFuture<'_, Result<(), LedgerError>> {
+        self.change(move |db| audit::append(db, now_s, &by, &deed))
     }
 
     fn commits(&self) -> u64 {

@@ -9,7 +9,7 @@ use hyper::{
     Request, Response, StatusCode,
     body::Incoming,
     client::conn::http1,
-    header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
 };
 use hyper_util::rt::TokioIo;
 use lull_door::{Chat, NodeApi};
@@ -95,28 +95,29 @@ impl Window {
         token.into()
     }
 
-    /// The cookie of a fresh session.
+    /// A fresh session.
     pub(crate) async fn sign_in(&self) -> String {
         let answer = self.send(self.post("/ui/login", "", json!({"token": self.token()}).to_string())).await;
         assert_eq!(answer.status(), 200);
-        answer.header("set-cookie").split(';').next().unwrap().to_owned()
+        assert_eq!(answer.header("set-cookie"), "", "cookies go to other ports, too");
+        answer.json().await["session"].as_str().unwrap().to_owned()
     }
 
     /// What the window's own page would send.
-    pub(crate) fn post(&self, path: &str, cookie: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    pub(crate) fn post(&self, path: &str, session: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
         let mut request = Request::post(path)
             .header(HOST, self.addr.to_string())
             .header(ORIGIN, format!("http://{}", self.addr))
             .header(CONTENT_TYPE, "application/json");
-        if !cookie.is_empty() {
-            request = request.header(COOKIE, cookie);
+        if !session.is_empty() {
+            request = request.header(AUTHORIZATION, format!("Bearer {session}"));
         }
         request.body(Full::new(body.into())).unwrap()
     }
 
-    pub(crate) fn get(&self, path: &str, cookie: &str) -> Request<Full<Bytes>> {
-        let request = Request::get(path).header(HOST, self.addr.to_string()).header(COOKIE, cookie);
-        request.body(Full::default()).unwrap()
+    pub(crate) fn get(&self, path: &str, session: &str) -> Request<Full<Bytes>> {
+        let request = Request::get(path).header(HOST, self.addr.to_string());
+        request.header(AUTHORIZATION, format!("Bearer {session}")).body(Full::default()).unwrap()
     }
 
     /// Sends a request on a connection of its own; dropping the answer hangs up.
@@ -130,8 +131,8 @@ impl Window {
         Answer { response, _connection: connection, _sender: sender }
     }
 
-    pub(crate) async fn call(&self, cookie: &str, body: &Value) -> Answer {
-        self.send(self.post("/ui/call", cookie, body.to_string())).await
+    pub(crate) async fn call(&self, session: &str, body: &Value) -> Answer {
+        self.send(self.post("/ui/call", session, body.to_string())).await
     }
 }
 
