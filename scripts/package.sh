@@ -13,7 +13,6 @@ package_paths() {
   LULL_PACKAGES="${LULL_PACKAGES:-$LULL_CACHE/packages}"
   VERSION=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
   SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
-  export SOURCE_DATE_EPOCH
 }
 
 # Both workers on x86-64: which one runs is decided on the machine.
@@ -201,6 +200,8 @@ run_package() {
   package_paths
   package_tools
   [ "$build" = no ] || build_shipped
+  # For what packs. What builds C looks at it too, and would build the whole engine again for each commit.
+  export SOURCE_DATE_EPOCH
   programs_there
   work=$(mktemp -d "$LULL_CACHE/package.XXXXXX")
   # shellcheck disable=SC2064

@@ -22,6 +22,7 @@ pub(crate) struct Start {
 impl Start {
     /// From `LULL_HOME` and `--page NAME`.
     pub(crate) fn of_process() -> Result<Self, Fault> {
+        a_screen(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))?;
         let home = Home::open(&Home::locate()?)?.path().to_owned();
         let page = page(env::args().skip(1))?;
         let start = Self { home, page };
@@ -45,6 +46,16 @@ impl Start {
             Err(TryLockError::Error(error)) => Err(storage("lock", &path, &error)),
         }
     }
+}
+
+/// A web view without a screen would end in a panic. Only Linux can be without one.
+fn a_screen(is_set: impl Fn(&str) -> bool) -> Result<(), Fault> {
+    if !cfg!(target_os = "linux") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY") {
+        return Ok(());
+    }
+    let text = "there is no screen to open the window on: start it where a person is logged in, or see the same window \
+                in a browser with `lull node run --ui`";
+    Err(Fault::new(Code::Unsupported, text))
 }
 
 fn page(mut args: impl Iterator<Item = String>) -> Result<Page, Fault> {
@@ -76,6 +87,13 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn without_a_screen_there_is_no_window() {
+        assert!(a_screen(|name| name == "WAYLAND_DISPLAY").is_ok() && a_screen(|name| name == "DISPLAY").is_ok());
+        assert!(a_screen(|_| false).is_err_and(|fault| fault.message.contains("--ui")));
+    }
 
     #[test]
     fn the_page_is_an_argument() {
