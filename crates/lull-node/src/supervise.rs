@@ -282,3 +282,14 @@ async fn died(running: Option<&Running>) -> Fault {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_whose_meaning_is_not_known_is_guarded_like_the_most_guarded() {
+        assert!(!is_alone(&Label::public()) && !is_alone(&Label::internal()));
+        assert!(is_alone(&Label::confidential()) && is_alone(&"board-only".parse().unwrap()));
+    }
+}

@@ -41,7 +41,7 @@ export function seconds(ms: number): string {
 
 export function energy(wh: number): string {
   if (wh >= 1000) return `${number(wh / 1000, 2)} kWh`;
-  return `${number(wh, wh < 1 ? 2 : wh < 10 ? 1 : 0)} Wh`;
+  return `${number(wh, wh < 0.1 ? 3 : wh < 1 ? 2 : wh < 10 ? 1 : 0)} Wh`;
 }
 
 export function price(value: number): string {
