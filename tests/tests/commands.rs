@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use lull_tests::{NodeRole, Org, Programs};
+use lull_tests::{NodeRole, Org, Process, Programs};
 
 struct Failed {
     code: i32,
@@ -58,6 +58,39 @@ fn an_organisation_is_never_overwritten() -> Result<()> {
     let again = org.lull(&["relay", "init", &dir.to_string_lossy(), "--org", "Other"]);
     ensure!(again.is_err(), "it was created again");
     ensure!(std::fs::read(dir.join("root/root.key"))? == before, "its root key is untouched");
+    Ok(())
+}
+
+#[test]
+fn a_node_that_waits_to_join_is_joined_from_the_command_line_and_the_relay_keeps_who_did_what() -> Result<()> {
+    let org = Org::create("Acme")?;
+    let _relay = org.relay()?;
+    let home = org.path().join("late");
+    let mut command = org.programs.lull(&home);
+    command.args(["node", "run", "--ui", "127.0.0.1:0"]);
+    let node = Process::start(command, &home.with_extension("log"))?;
+    node.wait_for("#token=")?;
+    let created = org.admin(&["token", "create"])?;
+    let token = created.lines().last().unwrap_or_default();
+    // As a mail program breaks it.
+    let (first, rest) = token.split_at(70);
+    let wrapped = format!("{first}\n  {rest}");
+    let said = org.programs.output(&home, &["node", "enroll", &wrapped, "--name", "late"])?;
+    ensure!(said.contains("late has joined Acme"), "{said}");
+    ensure!(org.programs.output(&home, &["status"])?.contains("Acme"));
+    org.admin(&["revoke", "late"])?;
+
+    let log = org.admin(&["audit"])?;
+    for deed in ["started the relay", "made token", "joined as late", "revoked late"] {
+        ensure!(log.contains(deed), "{deed} is missing in: {log}");
+    }
+    let data: serde_json::Value = serde_json::from_str(&org.admin(&["audit", "--json"])?)?;
+    let (entries, broken) = (data["entries"].as_array().map_or(0, Vec::len), &data["broken_at"]);
+    ensure!(entries == 4 && broken.is_null(), "{data}");
+    let second = data["entries"][1]["hash"].as_str().unwrap_or_default();
+    let later = org.admin(&["audit", "--since", second])?;
+    ensure!(later.contains("revoked late") && !later.contains("made token"), "{later}");
+    ensure!(org.admin(&["audit", "--since", &"0".repeat(64)]).is_err(), "a hash that the log does not hold");
     Ok(())
 }
 
