@@ -1,9 +1,8 @@
 // The window's words as they are shipped, so that a test names a word by its key and not by its present text.
 import { readFileSync } from "node:fs";
 
-const source = readFileSync(new URL("../../ui/src/lib/words/catalogue.gen.ts", import.meta.url), "utf8");
-
 function catalogue(name) {
+  const source = readFileSync(new URL(`../../ui/src/lib/words/${name}.gen.ts`, import.meta.url), "utf8");
   const from = source.indexOf(`export const ${name}`);
   if (from < 0) throw new Error(`the catalogue has no ${name}`);
   const lines = source.slice(from, source.indexOf("\n}", from)).split("\n").slice(1);

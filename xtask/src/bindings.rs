@@ -8,20 +8,21 @@ use lull_types::{ChatEvent, ChatRequest, Event, Label, Page, Request, Response};
 use ts_rs::{Config, TS, TypeVisitor};
 
 const TYPES: &str = "ui/src/lib/door.gen.ts";
-const WORDS: &str = "ui/src/lib/words/catalogue.gen.ts";
+const ENGLISH: &str = "ui/src/lib/words/en.gen.ts";
+const GERMAN: &str = "ui/src/lib/words/de.gen.ts";
 const HEAD: &str = "// Written by `cargo run -p xtask -- bindings`.\n";
 
 /// Types that the window goes through variant by variant: name, and what their list is called.
 const LISTS: [(&str, &str); 4] = [("Code", "CODES"), ("Signal", "SIGNALS"), ("Layer", "LAYERS"), ("Stored", "STORED")];
 
-/// Writes both files, or with `--check` says which is not as it would be written.
+/// Writes the files, or with `--check` says which is not as it would be written.
 ///
 /// # Errors
 /// When a file is out of date or cannot be written.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let check = args.iter().any(|arg| arg == "--check");
     let mut stale = Vec::new();
-    for (path, text) in [(TYPES, types()?), (WORDS, words()?)] {
+    for (path, text) in [(TYPES, types()?), (ENGLISH, english()?), (GERMAN, german()?)] {
         let there = fs::read_to_string(path).unwrap_or_default();
         if there == text {
             continue;
@@ -81,8 +82,7 @@ fn types() -> Result<String> {
             writeln!(text, "{sentence}export {}", in_lines(declared))?;
         }
     }
-    let labels = [Label::public(), Label::internal(), Label::confidential()];
-    let labels: Vec<String> = labels.iter().map(|label| format!("\"{label}\"")).collect();
+    let labels = Label::all().map(|label| format!("\"{label}\""));
     writeln!(text, "/** The labels that every organisation has, the most open first. */")?;
     writeln!(text, "export const LABELS = [{}] as const;", labels.join(", "))?;
     writeln!(text, "/** Where the window finds a page: the end of its address. */")?;
@@ -112,19 +112,26 @@ fn variants(declared: &str) -> Option<String> {
     names.iter().all(|name| name.starts_with('"') && name.ends_with('"')).then(|| names.join(", "))
 }
 
-fn words() -> Result<String> {
+fn english() -> Result<String> {
     let mut text = format!("{HEAD}\n");
     writeln!(text, "/** Every word of the window, in English. `{{name}}` is a placeholder; backticks mark code. */")?;
-    writeln!(text, "export const en = {{")?;
-    for (key, word) in catalogue(Lang::En) {
+    writeln!(text, "export const en = {{\n{}}} as const;\n\nexport type Key = keyof typeof en;", words(Lang::En)?)?;
+    Ok(text)
+}
+
+fn german() -> Result<String> {
+    let mut text = format!("{HEAD}import type {{ Key }} from \"./en.gen\";\n\n");
+    writeln!(text, "/** Every word of the window, in German. */")?;
+    writeln!(text, "export const de: Record<Key, string> = {{\n{}}};", words(Lang::De)?)?;
+    Ok(text)
+}
+
+/// One line for each word.
+fn words(lang: Lang) -> Result<String> {
+    let mut text = String::new();
+    for (key, word) in catalogue(lang) {
         writeln!(text, "  {key}: {},", serde_json::to_string(word)?)?;
     }
-    writeln!(text, "}} as const;\n\nexport type Key = keyof typeof en;\n\n/** The same in German. */")?;
-    writeln!(text, "export const de: Record<Key, string> = {{")?;
-    for (key, word) in catalogue(Lang::De) {
-        writeln!(text, "  {key}: {},", serde_json::to_string(word)?)?;
-    }
-    text.push_str("};\n");
     Ok(text)
 }
 

@@ -221,7 +221,7 @@ impl Scheduler {
                 State::Running(_) => models.extend(self.drop_run(now, run, Cut::LenderLost, out)),
             }
         }
-        self.dispatch(now, &models, out);
+        self.dispatch_each(now, models, out);
     }
 
     fn submit(&mut self, now: Millis, submitter: NodeId, submit: Submit, out: &mut Vec<Output>) {
@@ -378,7 +378,7 @@ impl Scheduler {
         for epoch in entry.runs.keys().copied().collect::<Vec<_>>() {
             models.extend(self.drop_run(now, (job, epoch), Cut::Cancelled, out));
         }
-        self.dispatch(now, &models, out);
+        self.dispatch_each(now, models, out);
     }
 
     /// Ends a run before its time, and tells whoever holds something for it. The models that its slot can run now are
@@ -442,6 +442,13 @@ impl Scheduler {
         }
         self.fleet.free_slot(lender);
         self.held -= 1;
+    }
+
+    /// [`Self::dispatch`] where many runs have named their models: each is looked at once.
+    fn dispatch_each(&mut self, now: Millis, mut models: Vec<String>, out: &mut Vec<Output>) {
+        models.sort_unstable();
+        models.dedup();
+        self.dispatch(now, &models, out);
     }
 
     /// Gives free slots to waiting jobs of these models, the team that has had least first.

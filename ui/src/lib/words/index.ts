@@ -1,7 +1,8 @@
 import { prefs } from "../prefs.svelte";
-import { type Key, de, en } from "./catalogue.gen";
+import { de } from "./de.gen";
+import { type Key, en } from "./en.gen";
 
-export type { Key } from "./catalogue.gen";
+export type { Key } from "./en.gen";
 export const LANGS = ["en", "de"] as const;
 export type Lang = (typeof LANGS)[number];
 

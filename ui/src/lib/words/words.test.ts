@@ -2,7 +2,8 @@ import { readFileSync, readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 
 import { prefs } from "../prefs.svelte";
-import { type Key, de, en } from "./catalogue.gen";
+import { de } from "./de.gen";
+import { type Key, en } from "./en.gen";
 import { count, t } from ".";
 
 const keys = Object.keys(en) as Key[];
