@@ -33,7 +33,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// The floor of the house each crate stands on; dependencies point down only.
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("lull-types", 0),
     ("lull-wire", 1),
     ("lull-policy", 1),
@@ -41,6 +41,7 @@ const FLOORS: [(&str, u8); 21] = [
     ("lull-door", 2),
     ("lull-seal", 2),
     ("lull-net", 2),
+    ("lull-oidc", 2),
     ("lull-presence", 2),
     ("lull-sandbox", 2),
     ("lull-engine", 2),

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use jiff::{ToSpan as _, civil};
-use lull_relay::admin::{self, NodeView};
+use lull_relay::admin::{self, NodeView, TokenWish};
 use lull_types::NodeId;
 
 use crate::{
@@ -12,8 +12,9 @@ use crate::{
 
 pub(crate) fn run(dir: &Path, command: Admin) -> Result<(), Failure> {
     match command {
-        Admin::Token(Token::Create { groups, uses, ttl }) => {
-            let token = admin::token_create(dir, &groups, uses, ttl)?;
+        Admin::Token(Token::Create { groups, uses, ttl, machines, user }) => {
+            let wish = TokenWish { groups, uses, ttl_s: ttl, machines, user: user.unwrap_or_default() };
+            let token = admin::token_create(dir, &wish)?;
             let machines = if uses == 1 { "one machine".into() } else { format!("{uses} machines") };
             eprintln!("For {machines}, within {}. Keep it secret until it is used:", span(ttl));
             output::line(&token.to_string())
@@ -27,6 +28,7 @@ pub(crate) fn run(dir: &Path, command: Admin) -> Result<(), Failure> {
             Ok(())
         }
         Admin::Usage { json } => usage(dir, json),
+        Admin::Policy(command) => crate::admin_policy::run(dir, command),
         Admin::Audit { since, json } => crate::audit::run(dir, since.as_deref(), json),
     }
 }

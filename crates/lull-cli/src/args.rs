@@ -132,6 +132,9 @@ pub(crate) enum Admin {
     /// Invitations
     #[command(subcommand)]
     Token(Token),
+    /// The organisation's rules: who may ask what of whom, and when machines lend
+    #[command(subcommand)]
+    Policy(AdminPolicy),
     /// List the machines
     #[command(after_help = "Example: lull admin --dir org nodes")]
     Nodes {
@@ -182,6 +185,41 @@ pub(crate) enum Token {
         /// How long it can be used: a number and s, m, h or d
         #[arg(long, default_value = "1h", value_parser = ttl_s)]
         ttl: u64,
+        /// A machine that may join with it, by its name, once; may be given several times. Without it, any may
+        #[arg(long = "machine", value_name = "NAME")]
+        machines: Vec<String>,
+        /// Who works at its machines, as quotas count them [default: each machine for itself]
+        #[arg(long, value_name = "PERSON")]
+        user: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminPolicy {
+    /// Sign a file of rules and hand it to every machine
+    #[command(
+        after_help = "Example: lull admin --dir org policy push policy.toml\n\nTry it before, without the root key: \
+        lull policy validate policy.toml"
+    )]
+    Push {
+        /// The rules; - for a pipe
+        file: std::path::PathBuf,
+        /// For how many days they count: a machine that hears of no newer ones lends no longer than this
+        #[arg(long, default_value_t = lull_relay::admin::POLICY_DAYS)]
+        days: u32,
+        /// How long to wait for the machines that are connected: a number and s, m, h or d
+        #[arg(long, default_value = "10s", value_parser = ttl_s)]
+        wait: u64,
+        /// Print data for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// The rules that count, as they were signed
+    #[command(after_help = "Example: lull admin --dir org policy show > policy.toml")]
+    Show {
+        /// Print data for programs
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -66,6 +66,10 @@ fn told(deed: &Deed, zone: &TimeZone) -> String {
         Deed::Joined { name, groups, invitation, .. } => {
             format!("joined as {name} in {}, with token {invitation}", of(groups))
         }
+        Deed::PolicyPushed { version, not_after_s, sha256 } => format!(
+            "signed policy version {version}, until {}, with SHA-256 {sha256}",
+            when::past(not_after_s.saturating_mul(1_000), zone)
+        ),
         Deed::Revoked { node, name } => format!("revoked {name} ({node})"),
     }
 }

@@ -2,6 +2,7 @@
 //! that relay or node decide.
 
 mod admin;
+mod admin_policy;
 mod args;
 mod audit;
 mod chat;

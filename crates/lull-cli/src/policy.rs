@@ -2,33 +2,16 @@
 
 use std::{io::Read, path::Path};
 
-use lull_desktop::{Lang, catalogue};
+use jiff::tz::TimeZone;
+use lull_desktop::{Lang, rule_meaning};
 use lull_node::{AgreedFiles, NodeApi as _, RemoteNode};
-use lull_policy::{MachineRules, TEXT_BYTES_MAX, resolve};
-use lull_types::{Code, Control, Request, Response, RuleSource, RuleUnit, RuleValue, RuleView, RulesView};
+use lull_policy::{TEXT_BYTES_MAX, resolve};
+use lull_types::{
+    Code, Control, OrgRuleView, PolicyView, Request, Response, RuleSaid, RuleSource, RuleUnit, RuleValue, RuleView,
+    RulesView,
+};
 
-use crate::{args::Policy, output, output::Failure};
-
-/// Each rule, and how the app's catalogue calls its title; what it does is there under the same name with `_help`.
-const WORDS: [(&str, &str); 17] = [
-    ("lend.enabled", "set_enabled"),
-    ("lend.idle_minutes", "set_idle"),
-    ("lend.on_battery", "set_battery"),
-    ("lend.metered", "set_metered"),
-    ("lend.hours", "set_hours"),
-    ("lend.max_celsius", "set_celsius"),
-    ("lend.other_cores", "set_cores"),
-    ("lend.calls", "set_calls"),
-    ("lend.films", "set_films"),
-    ("lend.full_screen", "set_full_screen"),
-    ("lend.remote", "set_remote"),
-    ("lend.apps", "set_apps"),
-    ("lend.threads", "set_threads"),
-    ("lend.memory_percent", "set_memory"),
-    ("lend.disk_gib", "set_disk"),
-    ("lend.watts_per_thread", "set_watts"),
-    ("sandbox.tier", "set_tier"),
-];
+use crate::{args::Policy, output, output::Failure, when};
 
 pub(crate) async fn run(home: &Path, command: Policy) -> Result<(), Failure> {
     if let Policy::Validate { file, json } = command {
@@ -40,14 +23,19 @@ pub(crate) async fn run(home: &Path, command: Policy) -> Result<(), Failure> {
         Policy::List { json: false } => {
             output::table(&table(&rules))?;
             eprintln!("Your own words: {}", rules.settings_file);
+            if let Some(policy) = &rules.policy {
+                eprintln!("Your organisation's: {}", signed(policy));
+            }
             if let Some(file) = &rules.machine_file {
-                eprintln!("Your organisation's: {file}");
+                eprintln!("Your organisation's, for this machine: {file}");
             }
         }
-        Policy::Explain { key, json } => {
-            let rule = find(&rules, &key)?;
-            if json { output::json(rule)? } else { output::table(&explained(rule, &rules))? }
-        }
+        Policy::Explain { key, json } => match (find(&rules, &key)?, json) {
+            (Rule::Shared(rule), true) => output::json(rule)?,
+            (Rule::Org(rule), true) => output::json(rule)?,
+            (Rule::Shared(rule), false) => output::table(&explained(rule, &rules))?,
+            (Rule::Org(rule), false) => output::table(&org_explained(rule, &rules))?,
+        },
         Policy::Validate { .. } => {}
     }
     match rules.broken {
@@ -58,24 +46,40 @@ pub(crate) async fn run(home: &Path, command: Policy) -> Result<(), Failure> {
 
 /// What a file would decide, or where it cannot be followed.
 fn validate(file: &Path, json: bool) -> Result<(), Failure> {
-    let name = if file.as_os_str() == "-" { "(piped in)".into() } else { file.display().to_string() };
-    let text = text_of(file).map_err(|error| {
-        Failure::new(
-            2,
-            format!("{name} cannot be read: {error}; name a file of rules that may be read, or - for a pipe"),
-        )
-    })?;
-    let rules = MachineRules::parse(&name, &text).map_err(|error| Failure::new(2, error.to_string()))?;
-    let views = resolve(None, Some(&rules)).views();
+    let (name, text) = read_file(file)?;
+    let rules = lull_policy::Policy::parse(&name, &text).map_err(|error| Failure::new(2, error.to_string()))?;
+    let effective = resolve(None, None, Some(&rules));
+    let views = effective.views();
     let decided: Vec<_> = views.iter().filter(|rule| rule.source == RuleSource::Organisation).collect();
+    let org = effective.org_views();
     if json {
-        return output::json(&decided);
+        return output::json(&serde_json::json!({ "rules": decided, "org": org }));
     }
     let row = |rule: &&RuleView| vec![rule.key.clone(), value(&rule.value)];
-    output::table(&decided.iter().map(row).collect::<Vec<_>>())?;
-    let count = if decided.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", decided.len()) };
-    eprintln!("{name} can be followed: it decides {count}, and leaves the other {}.", views.len() - decided.len());
+    let org_row = |rule: &OrgRuleView| vec![rule.key.clone(), rule.value.clone()];
+    output::table(&decided.iter().map(row).chain(org.iter().map(org_row)).collect::<Vec<_>>())?;
+    let rules = |count: usize| if count == 1 { "1 rule".to_owned() } else { format!("{count} rules") };
+    eprintln!(
+        "{name} can be followed: it decides {} of machines, leaves them the other {}, and has {} of the organisation.",
+        rules(decided.len()),
+        views.len() - decided.len(),
+        rules(org.len())
+    );
     Ok(())
+}
+
+/// A file of rules, or what is piped in: its name for sentences, and its text.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read_file(file: &Path) -> Result<(String, String), Failure> {
+    let name = if file.as_os_str() == "-" { "(piped in)".into() } else { file.display().to_string() };
+    let unreadable = |error: std::io::Error| {
+        let text = format!("{name} cannot be read: {error}; name a file of rules that may be read, or - for a pipe");
+        Failure::new(2, text)
+    };
+    let text = text_of(file).map_err(unreadable)?;
+    Ok((name, text))
 }
 
 fn text_of(file: &Path) -> std::io::Result<String> {
@@ -99,29 +103,72 @@ async fn rules(home: &Path) -> Result<RulesView, Failure> {
     }
 }
 
-/// The rule of that name; its table may be left out.
-fn find<'a>(rules: &'a RulesView, key: &str) -> Result<&'a RuleView, Failure> {
+/// A rule that a person may have a word on, or one that only the organisation decides.
+#[derive(Debug, Clone, Copy)]
+enum Rule<'a> {
+    Shared(&'a RuleView),
+    Org(&'a OrgRuleView),
+}
+
+/// The rule of that name; the table of a shared one may be left out.
+fn find<'a>(rules: &'a RulesView, key: &str) -> Result<Rule<'a>, Failure> {
     let named = |rule: &&RuleView| rule.key == key || rule.key.split_once('.').is_some_and(|(_, name)| name == key);
-    let unknown = || Failure::new(3, format!("there is no rule \"{key}\"; see all of them: lull policy list"));
-    rules.rules.iter().find(named).ok_or_else(unknown)
+    let shared = rules.rules.iter().find(named).map(Rule::Shared);
+    let org = || rules.org.iter().find(|rule| rule.key == key).map(Rule::Org);
+    shared.or_else(org).ok_or_else(|| {
+        let text = match meaning(key) {
+            Some(meaning) => format!("nobody has decided {key} ({meaning})"),
+            None => format!("there is no rule \"{key}\"; see all of them: lull policy list"),
+        };
+        Failure::new(3, text)
+    })
 }
 
 fn table(rules: &RulesView) -> Vec<Vec<String>> {
     let headings = ["RULE", "VALUE", "WHOSE WORD", "LOCKED", "OVERRODE"].map(String::from).to_vec();
     let row = |rule: &RuleView| {
         let locked = if rule.locked { "locked" } else { "-" };
-        vec![rule.key.clone(), value(&rule.value), who(rule.source).into(), locked.into(), overrode(rule)]
+        vec![rule.key.clone(), value(&rule.value), who(rule.source).into(), locked.into(), overrode(&rule.said)]
     };
-    std::iter::once(headings).chain(rules.rules.iter().map(row)).collect()
+    let org = |rule: &OrgRuleView| {
+        vec![rule.key.clone(), rule.value.clone(), who(rule.source).into(), "locked".into(), overrode(&rule.said)]
+    };
+    std::iter::once(headings).chain(rules.rules.iter().map(row)).chain(rules.org.iter().map(org)).collect()
+}
+
+fn org_explained(rule: &OrgRuleView, rules: &RulesView) -> Vec<Vec<String>> {
+    let mut rows = vec![(rule.key.as_str(), rule.value.clone())];
+    rows.extend(meaning(&rule.key).map(|meaning| ("means", meaning)));
+    rows.extend([("whose word", whose(rule.source, rules)), ("overrode", overrode(&rule.said))]);
+    rows.into_iter().map(|(name, text)| vec![name.to_owned(), text]).collect()
+}
+
+/// Where a word stands.
+fn place(source: RuleSource, rules: &RulesView) -> String {
+    match source {
+        RuleSource::Default => "nobody's: Lull's own choice".to_owned(),
+        RuleSource::Settings => rules.settings_file.clone(),
+        RuleSource::Policy => rules.policy.as_ref().map_or_else(|| "its signed policy".into(), signed),
+        RuleSource::Organisation => rules.machine_file.clone().unwrap_or_else(|| "its rules".into()),
+    }
+}
+
+fn whose(source: RuleSource, rules: &RulesView) -> String {
+    let place = place(source, rules);
+    match source {
+        RuleSource::Default => place,
+        RuleSource::Settings => format!("yours: {place}"),
+        RuleSource::Policy | RuleSource::Organisation => format!("your organisation's: {place}"),
+    }
+}
+
+fn signed(policy: &PolicyView) -> String {
+    let until = when::past(policy.until_unix_s.saturating_mul(1_000), &TimeZone::system());
+    format!("its signed policy, version {}, until {until}", policy.version)
 }
 
 fn explained(rule: &RuleView, rules: &RulesView) -> Vec<Vec<String>> {
-    let organisation = rules.machine_file.as_deref().unwrap_or("its rules");
-    let whose = match rule.source {
-        RuleSource::Default => "nobody's: Lull's own choice".to_owned(),
-        RuleSource::Settings => format!("yours: {}", rules.settings_file),
-        RuleSource::Organisation => format!("your organisation's: {organisation}"),
-    };
+    let organisation = place(rule.source, rules);
     let locked = match (rule.locked, rule.stricter) {
         (false, _) => "no: it is up to you".to_owned(),
         (true, true) => format!("yes: you can be stricter, not looser; ask whoever wrote {organisation}"),
@@ -130,15 +177,19 @@ fn explained(rule: &RuleView, rules: &RulesView) -> Vec<Vec<String>> {
     let may_be = if rule.locked && !rule.stricter { "only what it is".to_owned() } else { range(&rule.control) };
     let mut rows = vec![(rule.key.as_str(), value(&rule.value))];
     rows.extend(meaning(&rule.key).map(|meaning| ("means", meaning)));
-    rows.extend([("whose word", whose), ("locked", locked), ("may be", may_be), ("overrode", overrode(rule))]);
+    rows.extend([
+        ("whose word", whose(rule.source, rules)),
+        ("locked", locked),
+        ("may be", may_be),
+        ("overrode", overrode(&rule.said)),
+    ]);
     rows.into_iter().map(|(name, text)| vec![name.to_owned(), text]).collect()
 }
 
 /// A rule's title and what it does, in the app's words.
 fn meaning(key: &str) -> Option<String> {
-    let (_, title) = WORDS.iter().find(|(rule, _)| *rule == key)?;
-    let words = catalogue(Lang::En);
-    Some(format!("{}: {}", words.get(title)?, words.get(format!("{title}_help").as_str())?))
+    let (title, help) = rule_meaning(key, Lang::En)?;
+    Some(format!("{title}: {help}"))
 }
 
 /// A value much as a settings file has it.
@@ -162,13 +213,14 @@ const fn who(source: RuleSource) -> &'static str {
     match source {
         RuleSource::Default => "default",
         RuleSource::Settings => "settings",
+        RuleSource::Policy => "policy",
         RuleSource::Organisation => "organisation",
     }
 }
 
 /// What else was said and does not count as it was said.
-fn overrode(rule: &RuleView) -> String {
-    let said: Vec<_> = rule.said.iter().map(|said| format!("{} said {}", who(said.source), said.said)).collect();
+fn overrode(said: &[RuleSaid]) -> String {
+    let said: Vec<_> = said.iter().map(|said| format!("{} said {}", who(said.source), said.said)).collect();
     if said.is_empty() { "-".into() } else { said.join("; ") }
 }
 
@@ -204,13 +256,40 @@ mod tests {
     use super::*;
 
     fn view(settings: &str, machine: &str) -> RulesView {
-        let (settings, machine) = (Settings::parse("s", settings).unwrap(), MachineRules::parse("m", machine).unwrap());
+        let (settings, machine) =
+            (Settings::parse("s", settings).unwrap(), lull_policy::Policy::parse("m", machine).unwrap());
+        let effective = resolve(Some(&settings), None, Some(&machine));
         RulesView {
-            rules: resolve(Some(&settings), Some(&machine)).views(),
+            rules: effective.views(),
+            org: effective.org_views(),
+            labels: Vec::new(),
+            policy: None,
             settings_file: "/home/a/settings.toml".into(),
             machine_file: Some("/etc/lull/policy.toml".into()),
             broken: None,
         }
+    }
+
+    fn shared<'a>(rules: &'a RulesView, key: &str) -> &'a RuleView {
+        match find(rules, key).unwrap() {
+            Rule::Shared(rule) => rule,
+            Rule::Org(rule) => panic!("{rule:?}"),
+        }
+    }
+
+    #[test]
+    fn what_only_the_organisation_decides_is_explained_too() {
+        let rules = view("", "[labels.confidential]\nlenders = [\"finance\"]\n");
+        let row = row_of(&rules, "labels.confidential.lenders");
+        assert_eq!(row[1..4], ["[\"finance\"]", "organisation", "locked"]);
+        let Rule::Org(rule) = find(&rules, "labels.confidential.lenders").unwrap() else {
+            panic!("it is the organisation's")
+        };
+        let lines: Vec<_> = org_explained(rule, &rules).into_iter().map(|row| row.join(": ")).collect();
+        assert!(lines[1].starts_with("means: Machines that may see it: "), "{lines:?}");
+        assert_eq!(lines[2], "whose word: your organisation's: /etc/lull/policy.toml");
+        let silent = format!("{:?}", find(&rules, "labels.internal.lenders").unwrap_err());
+        assert!(silent.contains("nobody has decided labels.internal.lenders"), "{silent}");
     }
 
     fn row_of(rules: &RulesView, key: &str) -> Vec<String> {
@@ -240,7 +319,7 @@ mod tests {
         let rules =
             view("[lend]\nidle_minutes = 2\ncalls = true", "[lend]\nidle_minutes = 10\n[sandbox]\ntier = \"full\"");
         let lines = |key: &str| {
-            let rows = explained(find(&rules, key).unwrap(), &rules);
+            let rows = explained(shared(&rules, key), &rules);
             rows.into_iter().map(|row| row.join(": ")).collect::<Vec<_>>()
         };
         let idle = lines("idle_minutes");
@@ -260,7 +339,6 @@ mod tests {
     #[test]
     fn every_rule_has_words() {
         let rules = view("", "").rules;
-        assert_eq!(rules.iter().map(|rule| rule.key.as_str()).collect::<Vec<_>>(), WORDS.map(|(key, _)| key));
         for rule in rules {
             assert!(meaning(&rule.key).is_some_and(|text| text.len() > 20), "{}", rule.key);
         }
@@ -273,7 +351,7 @@ mod tests {
             let failure = find(&rules, key).unwrap_err();
             assert!(format!("{failure:?}").contains("lull policy list"), "{failure:?}");
         }
-        assert_eq!(find(&rules, "tier").unwrap().key, "sandbox.tier");
+        assert_eq!(shared(&rules, "tier").key, "sandbox.tier");
     }
 
     #[test]
@@ -307,13 +385,13 @@ mod tests {
         let settings = home.join("settings.toml");
         std::fs::write(&settings, "[lend]\nidle_minutes = 7\n").unwrap();
         let found = rules(home).await.unwrap();
-        assert_eq!(find(&found, "idle_minutes").unwrap().value, RuleValue::Number(7.0));
+        assert_eq!(shared(&found, "idle_minutes").value, RuleValue::Number(7.0));
         for command in [Policy::List { json: false }, Policy::Explain { key: "lend.idle_minutes".into(), json: true }] {
             run(home, command).await.unwrap();
         }
         std::fs::write(&settings, "[lend]\nidle_minute = 7\n").unwrap();
         let failure = run(home, Policy::List { json: true }).await.unwrap_err();
         assert!(format!("{failure:?}").contains("settings.toml:2:1"), "{failure:?}");
-        assert_eq!(find(&rules(home).await.unwrap(), "enabled").unwrap().value, RuleValue::Switch(false));
+        assert_eq!(shared(&rules(home).await.unwrap(), "enabled").value, RuleValue::Switch(false));
     }
 }

@@ -9,6 +9,7 @@ mod lang;
 mod menu;
 mod notice;
 mod reason;
+mod rules;
 mod state;
 mod words;
 
@@ -18,5 +19,6 @@ pub use headline::Headline;
 pub use lang::Lang;
 pub use menu::{Face, Icon, Item, Menu, Row, face, menu};
 pub use notice::{NOTICE_EVERY_MS, Notice, NoticeKind, TROUBLE_LASTS_MS};
+pub use rules::{RULE_WORDS, rule_meaning, rule_word};
 pub use state::{Node, RAN_ASKED_MAX, Ran, State};
 pub use words::catalogue;

@@ -71,6 +71,12 @@ impl Home {
         self.0.join("device.key")
     }
 
+    /// The key that asks for jobs.
+    #[must_use]
+    pub fn member_key(&self) -> PathBuf {
+        self.0.join("member.key")
+    }
+
     /// The certificate for the way to the relay, and its key.
     #[must_use]
     pub fn transport(&self) -> PathBuf {

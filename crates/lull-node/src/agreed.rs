@@ -11,8 +11,8 @@ use std::{
 
 use jiff::{Zoned, civil};
 use lull_door::{fault::storage, home};
-use lull_policy::{Effective, MachineRules, Settings, TEXT_BYTES_MAX, loosens, resolve, set};
-use lull_types::{Code, Fault, Pause, RuleValue, RulesView};
+use lull_policy::{Effective, Policy, Settings, TEXT_BYTES_MAX, loosens, resolve, set};
+use lull_types::{Code, Fault, Pause, PolicyView, RuleValue, RulesView};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, watch},
@@ -20,7 +20,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Home, NodeOptions};
+use crate::{
+    Home, NodeOptions,
+    clock::now_s,
+    orders::{OrderFiles, Ruling},
+};
 
 /// Where the organisation's rules lie on systems that keep such things in files.
 const MACHINE_FILE: &str = "/etc/lull/policy.toml";
@@ -79,11 +83,14 @@ pub struct AgreedFiles {
     home: Home,
     /// The organisation's file; `None` where the system keeps such rules elsewhere, which Lull does not read yet.
     machine: Option<PathBuf>,
+    orders: OrderFiles,
 }
 
 /// What those files say now. A part that cannot be followed is a fault, and nothing is lent then.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Agreed {
+    /// The policy among them, or why it cannot be followed.
+    pub(crate) policy: Result<Option<PolicyNow>, Fault>,
     /// Settings and organisation's rules together.
     pub(crate) rules: Result<Arc<Effective>, Fault>,
     /// The pause, which may be over by now.
@@ -112,8 +119,8 @@ impl AgreedFiles {
     }
 
     /// The files of a home, with the organisation's file elsewhere or nowhere.
-    pub(crate) const fn new(home: Home, machine: Option<PathBuf>) -> Self {
-        Self { home, machine }
+    pub(crate) fn new(home: Home, machine: Option<PathBuf>) -> Self {
+        Self { orders: OrderFiles::new(home.clone()), home, machine }
     }
 
     fn settings_file(&self) -> PathBuf {
@@ -129,14 +136,18 @@ impl AgreedFiles {
     /// # Errors
     /// [`Code::Storage`] when a file cannot be read or followed; the sentence says where and why.
     pub fn effective(&self) -> Result<Effective, Fault> {
-        let path = self.settings_file();
-        let settings = text(&path)?.map(|text| Settings::parse(&path.display().to_string(), &text)).transpose()?;
-        Ok(resolve(settings.as_ref(), self.machine_rules()?.as_ref()))
+        self.effective_under(self.orders.ruling()?.as_ref())
     }
 
-    fn machine_rules(&self) -> Result<Option<MachineRules>, Fault> {
+    fn effective_under(&self, ruling: Option<&Ruling>) -> Result<Effective, Fault> {
+        let path = self.settings_file();
+        let settings = text(&path)?.map(|text| Settings::parse(&path.display().to_string(), &text)).transpose()?;
+        Ok(resolve(settings.as_ref(), ruling.map(|ruling| &ruling.policy), self.machine_rules()?.as_ref()))
+    }
+
+    fn machine_rules(&self) -> Result<Option<Policy>, Fault> {
         let Some(path) = &self.machine else { return Ok(None) };
-        Ok(text(path)?.map(|text| MachineRules::parse(&path.display().to_string(), &text)).transpose()?)
+        Ok(text(path)?.map(|text| Policy::parse(&path.display().to_string(), &text)).transpose()?)
     }
 
     /// Keeps that its owner agrees to lend, or does not. The rest of their file stays as they wrote it.
@@ -158,11 +169,14 @@ impl AgreedFiles {
     pub fn set_rule(&self, key: &str, value: Option<&RuleValue>, org: &str) -> Result<(), Fault> {
         let (old, new) = self.edited(key, value)?;
         let settings = Settings::parse(&self.settings_file().display().to_string(), &new)?;
-        if let Some(machine) = self.machine_rules()?.filter(|_| value.is_some())
-            && loosens(&settings, &machine, key)
-        {
+        let (ruling, machine) = (self.orders.ruling()?, self.machine_rules()?);
+        let policy = ruling.as_ref().map(|ruling| &ruling.policy);
+        if value.is_some() && loosens(&settings, policy, machine.as_ref(), key) {
             let org = if org.is_empty() { "your organisation" } else { org };
-            let place = self.machine.as_deref().unwrap_or(Path::new(MACHINE_FILE)).display();
+            let place = match ruling.as_ref().filter(|_| loosens(&settings, policy, None, key)) {
+                Some(ruling) => format!("its signed policy, version {}", ruling.version),
+                None => self.machine.as_deref().unwrap_or(Path::new(MACHINE_FILE)).display().to_string(),
+            };
             let text = format!(
                 "{key} is held by {org} in {place}: a stricter choice is yours, a looser one is not; ask IT about it"
             );
@@ -187,10 +201,17 @@ impl AgreedFiles {
     }
 
     /// These rules as they are shown, with where they come from; `broken`: what cannot be followed.
-    pub(crate) fn view(&self, rules: &Effective, broken: Option<&Fault>) -> RulesView {
+    pub(crate) fn view(&self, rules: &Effective, policy: Option<PolicyNow>, broken: Option<&Fault>) -> RulesView {
         let machine = self.machine.as_ref().filter(|path| path.exists());
         RulesView {
             rules: rules.views(),
+            org: rules.org_views(),
+            labels: Vec::new(),
+            policy: policy.map(|policy| PolicyView {
+                version: policy.version,
+                issued_unix_s: policy.issued_s,
+                until_unix_s: policy.not_after_s,
+            }),
             settings_file: self.settings_file().display().to_string(),
             machine_file: machine.map(|path| path.display().to_string()),
             broken: broken.map(|fault| fault.message.clone()),
@@ -234,12 +255,47 @@ impl AgreedFiles {
 
     /// What the files say now.
     pub(crate) fn read(&self) -> Agreed {
-        Agreed { rules: self.effective().map(Arc::new), paused: self.paused() }
+        let ruling = self.orders.ruling();
+        let rules = match &ruling {
+            Ok(ruling) => self.effective_under(ruling.as_ref()).map(Arc::new),
+            Err(fault) => Err(fault.clone()),
+        };
+        Agreed { policy: ruling.map(|ruling| ruling.as_ref().map(PolicyNow::of)), rules, paused: self.paused() }
     }
 
-    fn stamps(&self) -> [Stamp; 3] {
+    fn stamps(&self) -> [Stamp; 5] {
         let machine = self.machine.as_deref().map_or(Stamp::Missing, Stamp::of);
-        [Stamp::of(&self.settings_file()), Stamp::of(&self.pause_file()), machine]
+        let (policy, node) = (Stamp::of(&self.orders.policy_file()), Stamp::of(&self.home.node()));
+        [Stamp::of(&self.settings_file()), Stamp::of(&self.pause_file()), machine, policy, node]
+    }
+}
+
+/// Which policy counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PolicyNow {
+    pub(crate) version: u64,
+    /// When it was signed, in seconds since 1970.
+    pub(crate) issued_s: u64,
+    /// When it ends, in seconds since 1970.
+    pub(crate) not_after_s: u64,
+}
+
+impl PolicyNow {
+    const fn of(ruling: &Ruling) -> Self {
+        let Ruling { version, issued_s, not_after_s, .. } = ruling;
+        Self { version: *version, issued_s: *issued_s, not_after_s: *not_after_s }
+    }
+}
+
+impl Agreed {
+    /// Whether something in it ends by itself, or counts only now: it says something else then, though no file changed.
+    fn is_over(&self, now_s: u64) -> bool {
+        match &self.policy {
+            Ok(Some(policy)) => policy.not_after_s <= now_s,
+            Ok(None) => false,
+            // A clock that was wrong may be right now.
+            Err(_) => true,
+        }
     }
 }
 
@@ -274,20 +330,19 @@ fn inode(_: &fs::Metadata) -> u64 {
 /// Follows the files until `stop`: what the receiver holds is at most two seconds old, and less when someone notifies.
 ///
 /// Must be called inside a tokio runtime.
-pub(crate) fn follow(files: AgreedFiles, stop: CancellationToken) -> (watch::Receiver<Agreed>, Arc<Notify>) {
-    follow_every(LOOK_EVERY, files, stop)
+pub(crate) fn follow(files: AgreedFiles, look: Arc<Notify>, stop: CancellationToken) -> watch::Receiver<Agreed> {
+    follow_every(LOOK_EVERY, files, look, stop)
 }
 
 fn follow_every(
     every: Duration,
     files: AgreedFiles,
+    asked: Arc<Notify>,
     stop: CancellationToken,
-) -> (watch::Receiver<Agreed>, Arc<Notify>) {
+) -> watch::Receiver<Agreed> {
     // Stamped before it is read: a change in between is read twice rather than never.
     let stamps = files.stamps();
     let (sender, receiver) = watch::channel(files.read());
-    let look = Arc::new(Notify::new());
-    let asked = Arc::clone(&look);
     tokio::spawn(async move {
         let mut seen = stamps;
         let mut tick = interval(every);
@@ -300,10 +355,11 @@ fn follow_every(
                 () = asked.notified() => {}
             }
             let (files, old) = (files.clone(), seen.clone());
+            let over = sender.borrow().is_over(now_s());
             // A disk that does not answer holds up this task only.
             let looked = tokio::task::spawn_blocking(move || {
                 let stamps = files.stamps();
-                (stamps != old).then(|| (stamps, files.read()))
+                (over || stamps != old).then(|| (stamps, files.read()))
             });
             let Ok(found) = looked.await else { return };
             let Some((stamps, agreed)) = found else { continue };
@@ -315,7 +371,7 @@ fn follow_every(
             });
         }
     });
-    (receiver, look)
+    receiver
 }
 
 /// A file's text; `None` when it is not there.
@@ -405,7 +461,7 @@ mod tests {
         set("lend.idle_minutes", None).unwrap();
         let rules = place.files.effective().unwrap();
         assert_eq!((rules.idle_minutes.value, rules.idle_minutes.source), (15, Source::Machine));
-        let view = place.files.view(&rules, None);
+        let view = place.files.view(&rules, None, None);
         assert_eq!(view.machine_file, Some(place.machine.display().to_string()));
         assert_eq!((view.rules.len(), view.broken), (17, None));
         fs::write(&place.machine, "broken").unwrap();
@@ -520,7 +576,7 @@ mod tests {
     async fn changes_are_seen_by_themselves() {
         let place = place();
         let every = Duration::from_millis(5);
-        let (mut agreed, _look) = follow_every(every, place.files.clone(), CancellationToken::new());
+        let mut agreed = follow_every(every, place.files.clone(), Arc::default(), CancellationToken::new());
         assert_eq!(enabled(&agreed.borrow_and_update()), Some(false));
         place.files.set_enabled(true).unwrap();
         agreed.wait_for(|now| enabled(now) == Some(true)).await.unwrap();
@@ -534,7 +590,8 @@ mod tests {
     async fn changes_are_seen_at_once_when_someone_asks() {
         let place = place();
         let stop = CancellationToken::new();
-        let (mut agreed, look) = follow_every(Duration::from_secs(3_600), place.files.clone(), stop.clone());
+        let look: Arc<Notify> = Arc::default();
+        let mut agreed = follow_every(Duration::from_secs(3_600), place.files.clone(), look.clone(), stop.clone());
         for paused in [Some(Paused::Forever), None] {
             match paused {
                 Some(paused) => place.files.pause(paused).unwrap(),

@@ -4,10 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use lull_core::job::{Answer, Input};
 use lull_seal::{AnswerOpener, EphemeralKey};
-use lull_types::{ChatRequest, Code, Epoch, Fault};
+use lull_types::{ChatRequest, Code, Epoch, Fault, ModelHash};
 use lull_wire::{
-    FrameError, Signed, frame,
-    job::{ANSWER_BYTES_MAX, AnswerBody, GRANT_OPEN_S, Grant, HEADER_BYTES_MAX, JobHeader, Question, StreamEnd},
+    FrameError, PublicKey, Signed, frame,
+    job::{
+        ANSWER_BYTES_MAX, AnswerBody, AnswerStatement, Asker, GRANT_OPEN_S, Grant, HEADER_BYTES_MAX, JobHeader,
+        OutputHash, Question, StreamEnd,
+    },
 };
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt};
 use tokio::{sync::mpsc, time::timeout};
@@ -36,9 +39,49 @@ pub(crate) struct Attempt {
     pub(crate) request: Arc<ChatRequest>,
     pub(crate) prefix: Vec<u32>,
     pub(crate) grant: Signed<Grant>,
-    pub(crate) lender_key: [u8; 32],
+    pub(crate) lender: Sealed,
+    pub(crate) asker: Option<Asker>,
     pub(crate) key: EphemeralKey,
     pub(crate) connection: Connection,
+}
+
+/// Whom the question is for, and who must have signed the answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sealed {
+    /// The lender's own key.
+    pub(crate) device: PublicKey,
+    /// The key that the question is sealed to.
+    pub(crate) key: [u8; 32],
+    pub(crate) model: ModelHash,
+}
+
+/// What a lender must have signed in the end.
+struct Expected {
+    statement: AnswerStatement,
+    output: OutputHash,
+    device: PublicKey,
+}
+
+impl Expected {
+    fn of(attempt: &Attempt) -> Result<Self, Fault> {
+        let grant = attempt.grant.claims().map_err(|error| Fault::new(Code::BadSeal, error.to_string()))?;
+        let mut output = OutputHash::default();
+        attempt.prefix.iter().for_each(|id| output.push(*id));
+        let Sealed { device, model, .. } = attempt.lender;
+        let statement = AnswerStatement { job: grant.job, epoch: attempt.epoch, model, output_sha256: [0; 32] };
+        Ok(Self { statement, output, device })
+    }
+
+    /// Whether the lender stands by the whole answer as it came.
+    fn check(&self, signed: Option<&Signed<AnswerStatement>>) -> Result<(), Fault> {
+        let expected = AnswerStatement { output_sha256: self.output.finish(), ..self.statement.clone() };
+        let found = signed.and_then(|signed| signed.open(&self.device).ok());
+        if found.as_ref() == Some(&expected) {
+            return Ok(());
+        }
+        let text = "the lender did not sign the answer that came: it may have been changed; ask again, and tell IT";
+        Err(Fault::new(Code::BadSeal, text))
+    }
 }
 
 /// Runs it, until it ends or `let_go` says that it does not matter any more.
@@ -63,12 +106,14 @@ struct Opened {
     /// Header and sealed question.
     question: Vec<u8>,
     opener: AnswerOpener,
+    expected: Expected,
 }
 
 async fn open(attempt: Attempt) -> Result<Opened, Fault> {
-    let Attempt { epoch: _, request, prefix, grant, lender_key, key, connection } = attempt;
-    let question = Question { messages: request.messages.clone(), sampling: request.sampling.clone(), prefix };
-    let (sealed, opener) = lull_seal::seal_question(&grant, &lender_key, &key, &question).map_err(|error| {
+    let expected = Expected::of(&attempt)?;
+    let Attempt { epoch: _, request, prefix, grant, lender, asker, key, connection } = attempt;
+    let question = Question { messages: request.messages.clone(), sampling: request.sampling.clone(), prefix, asker };
+    let (sealed, opener) = lull_seal::seal_question(&grant, &lender.key, &key, &question).map_err(|error| {
         Fault::new(Code::BadRequest, format!("the question cannot be sealed ({error}); make it shorter"))
     })?;
     let mut question = frame::encode(&JobHeader { grant }, HEADER_BYTES_MAX)
@@ -77,7 +122,7 @@ async fn open(attempt: Attempt) -> Result<Opened, Fault> {
     let late = || Fault::new(Code::LenderLost, "no stream was free before the grant was over; ask again");
     let opened = timeout(OPEN_MAX, connection.open_bi()).await.map_err(|_| late())?;
     let (send, receive) = opened.map_err(|error| disconnected(&error))?;
-    Ok(Opened { send, receive, question, opener })
+    Ok(Opened { send, receive, question, opener, expected })
 }
 
 /// Sends the question and hears the answer at the same time: a lender may refuse before it has read all.
@@ -87,7 +132,7 @@ async fn converse(
     frames: &mpsc::Sender<Heard>,
     let_go: &CancellationToken,
 ) -> Result<(), Fault> {
-    let Opened { mut send, mut receive, question, opener } = opened;
+    let Opened { mut send, mut receive, question, opener, expected } = opened;
     let ended = {
         let sending = async {
             // When it breaks, the answer's side says why.
@@ -99,7 +144,7 @@ async fn converse(
         tokio::select! {
             // An answer that is whole counts, whatever else happened.
             biased;
-            ended = hear(&mut receive, opener, epoch, frames) => ended.map_err(Some),
+            ended = hear(&mut receive, opener, expected, epoch, frames) => ended.map_err(Some),
             () = let_go.cancelled() => Err(None),
             () = sending => Err(None),
         }
@@ -123,6 +168,7 @@ async fn converse(
 async fn hear(
     receive: &mut RecvStream,
     mut opener: AnswerOpener,
+    mut expected: Expected,
     epoch: Epoch,
     frames: &mpsc::Sender<Heard>,
 ) -> Result<(), Fault> {
@@ -142,8 +188,14 @@ async fn hear(
                 continue;
             }
             AnswerBody::Prefilled { prompt_tokens, .. } => Answer::Prefilled { prompt_tokens },
-            AnswerBody::Token(token) => Answer::Token(token),
-            AnswerBody::Done { finish, usage, tail } => Answer::Done { finish, usage, tail },
+            AnswerBody::Token(token) => {
+                expected.output.push(token.id);
+                Answer::Token(token)
+            }
+            AnswerBody::Done { finish, usage, tail, signed } => {
+                expected.check(signed.as_ref())?;
+                Answer::Done { finish, usage, tail }
+            }
             AnswerBody::Failed(fault) => Answer::Failed(fault),
         };
         // A job that is over drops its token, too, and that ends this.
@@ -170,6 +222,10 @@ fn broken(error: &FrameError) -> Fault {
         Some(ReadError::Reset(code)) => match StreamEnd::of(code.into_inner()) {
             StreamEnd::Refused => {
                 Fault::new(Code::LenderRefused, "the lender or the relay refused the grant; ask again")
+            }
+            StreamEnd::Forbidden => {
+                let text = "the organisation's rules have changed, and forbid this where it ran; ask again";
+                Fault::new(Code::Forbidden, text)
             }
             StreamEnd::Draining => Fault::new(Code::RelayDraining, "the relay is shutting down; ask again in a moment"),
             StreamEnd::Cancelled | StreamEnd::LenderLost => lost(&"its machine went away"),

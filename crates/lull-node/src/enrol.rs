@@ -6,7 +6,7 @@ use lull_wire::{
     SecretKey, Signed, Token,
     enrol::{self, EnrolRequest, EnrolResponse},
     frame,
-    identity::{self, DeviceCertificate, DeviceChain, NAME_BYTES_MAX, RelayStatement},
+    identity::{self, DeviceCertificate, DeviceChain, MemberCertificate, Membership, NAME_BYTES_MAX, RelayStatement},
 };
 use tokio::time::timeout;
 
@@ -14,7 +14,7 @@ use crate::{
     Home,
     clock::now_s,
     fault::net,
-    identity::{Identity, Transport},
+    identity::{Identity, MemberIdentity, Transport},
 };
 
 /// What joining an organisation came to.
@@ -64,7 +64,8 @@ pub(crate) async fn join(home: &Home, token: &Token, name: Option<String>) -> Re
     }
     let key = SecretKey::generate();
     let chain = certify(token, &key, &name)?;
-    let identity = Identity::new(key, token.root, token.relay.clone(), token.statement.clone(), chain)
+    let member = Some(member(token, &chain)?);
+    let identity = Identity::new(key, token.root, token.relay.clone(), token.statement.clone(), chain, member)
         .map_err(|why| Fault::new(Code::BadSeal, format!("this token does not hold ({why}); ask IT for a new one")))?;
     home.prove_room()?;
     let (identity, transport) = ask(identity).await?;
@@ -105,6 +106,17 @@ fn certify(token: &Token, key: &SecretKey, name: &str) -> Result<DeviceChain, Fa
         DeviceCertificate { invitation: invitation.id, key: key.public(), name: name.into(), created_s: now };
     let device = Signed::sign(&certificate, &token.secret()).map_err(|error| bad(error.to_string()))?;
     Ok(DeviceChain { invitation: token.invitation.clone(), device })
+}
+
+/// A key to ask with, certified like the device and named like nobody.
+fn member(token: &Token, chain: &DeviceChain) -> Result<MemberIdentity, Fault> {
+    let bad =
+        |why: String| Fault::new(Code::BadSeal, format!("this token does not hold ({why}); ask IT for a new one"));
+    let key = SecretKey::generate();
+    let invitation = token.invitation.open(&token.root).map_err(|error| bad(error.to_string()))?.id;
+    let certificate = MemberCertificate { invitation, key: key.public() };
+    let member = Signed::sign(&certificate, &token.secret()).map_err(|error| bad(error.to_string()))?;
+    Ok(MemberIdentity { key, membership: Membership { invitation: chain.invitation.clone(), member } })
 }
 
 async fn ask(identity: Identity) -> Result<(Identity, Transport), Fault> {

@@ -6,12 +6,16 @@ use lull_net::{TransportIdentity, TransportKey};
 use lull_types::{Code, Fault, NodeId};
 use lull_wire::{
     PublicKey, SecretKey, Signed, frame,
-    identity::{Device, DeviceChain, RelayStatement},
+    identity::{Device, DeviceChain, Membership, RelayStatement},
+    job::{Asker, Grant, asker_proof},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use crate::Home;
+use crate::{
+    Home,
+    orders::{Anchor, OrderFiles},
+};
 
 /// Who this machine is in its organisation, with every signature checked.
 #[derive(Debug, Clone)]
@@ -23,6 +27,22 @@ pub(crate) struct Identity {
     pub(crate) statement: RelayStatement,
     pub(crate) chain: DeviceChain,
     pub(crate) device: Device,
+    /// With what this machine asks; `None` where it joined before there was such a thing.
+    pub(crate) member: Option<MemberIdentity>,
+}
+
+/// The key that asks for jobs, and what proves to lenders that root has let it in.
+#[derive(Debug, Clone)]
+pub(crate) struct MemberIdentity {
+    pub(crate) key: SecretKey,
+    pub(crate) membership: Membership,
+}
+
+impl MemberIdentity {
+    /// The proof, for one grant, that root has let in who asks.
+    pub(crate) fn asker(&self, grant: &Signed<Grant>) -> Asker {
+        Asker { membership: self.membership.clone(), proof: self.key.sign(&asker_proof(grant)) }
+    }
 }
 
 /// What `node.json` holds: what a person may want to read, and the signed documents beside it.
@@ -40,6 +60,8 @@ struct Documents {
     root: PublicKey,
     statement: Signed<RelayStatement>,
     chain: DeviceChain,
+    #[serde(default)]
+    membership: Option<Membership>,
 }
 
 impl Identity {
@@ -53,13 +75,20 @@ impl Identity {
         relay: String,
         signed_statement: Signed<RelayStatement>,
         chain: DeviceChain,
+        member: Option<MemberIdentity>,
     ) -> Result<Self, String> {
         let statement = signed_statement.open(&root).map_err(|error| error.to_string())?;
         let device = chain.verify(&root).map_err(|error| error.to_string())?;
         if device.key != key.public() {
             return Err("the device key belongs to another enrolment".into());
         }
-        Ok(Self { key, root, relay, signed_statement, statement, chain, device })
+        if let Some(member) = &member {
+            let found = member.membership.verify(&root).map_err(|error| error.to_string())?;
+            if found.key != member.key.public() {
+                return Err("the member key belongs to another enrolment".into());
+            }
+        }
+        Ok(Self { key, root, relay, signed_statement, statement, chain, device, member })
     }
 
     pub(crate) fn is_stored(home: &Home) -> Result<bool, Fault> {
@@ -72,13 +101,26 @@ impl Identity {
     /// [`Code::NotEnrolled`] when there was none, [`Code::Storage`] when it is damaged.
     pub(crate) fn load(home: &Home) -> Result<Self, Fault> {
         let path = home.node();
-        let file = home::read(&path)?.ok_or_else(|| not_enrolled(home.path()))?;
-        let file: NodeFile = serde_json::from_slice(&file).map_err(|_| damaged(&path, "it is not what Lull wrote"))?;
-        let documents: Documents =
-            unpack(&file.documents).ok_or_else(|| damaged(&path, "its documents are cut off"))?;
+        let (file, documents) = read(home)?.ok_or_else(|| not_enrolled(home.path()))?;
         let key = load_key(&home.device_key())?;
-        Self::new(key, documents.root, file.relay, documents.statement, documents.chain)
-            .map_err(|why| damaged(&path, &why))
+        let Documents { root, statement, chain, membership } = documents;
+        let member = match membership {
+            Some(membership) => Some(MemberIdentity { key: load_key(&home.member_key())?, membership }),
+            None => None,
+        };
+        Self::new(key, root, file.relay, statement, chain, member).map_err(|why| damaged(&path, &why))
+    }
+
+    /// Whose word counts on this machine; `None` where it has joined nothing. Needs no key.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when what is stored is damaged.
+    pub(crate) fn anchor(home: &Home) -> Result<Option<Anchor>, Fault> {
+        let Some((_, Documents { root, statement, chain, .. })) = read(home)? else { return Ok(None) };
+        let path = home.node();
+        let statement = statement.open(&root).map_err(|error| damaged(&path, &error.to_string()))?;
+        let device = chain.verify(&root).map_err(|error| damaged(&path, &error.to_string()))?;
+        Ok(Some(Anchor { root, statement, floor: device.invitation.policy }))
     }
 
     /// Stores it; `node.json` comes last, and only with it is the machine enrolled.
@@ -87,12 +129,14 @@ impl Identity {
     /// [`Code::Storage`].
     pub(crate) fn store(&self, home: &Home, transport: &Transport) -> Result<(), Fault> {
         home::remove(&home.node())?;
+        OrderFiles::forget(home)?;
         let stored = store_key(&home.device_key(), &self.key)
+            .and_then(|()| self.member.as_ref().map_or(Ok(()), |member| store_key(&home.member_key(), &member.key)))
             .and_then(|()| transport.store(home))
             .and_then(|()| self.store_documents(home));
         if stored.is_err() {
             // A part of an enrolment is of no use; the fault that counts is the first.
-            for path in [home.node(), home.device_key(), home.transport()] {
+            for path in [home.node(), home.device_key(), home.member_key(), home.transport()] {
                 let _ = home::remove(&path);
             }
         }
@@ -104,8 +148,12 @@ impl Identity {
     /// # Errors
     /// [`Code::Storage`].
     pub(crate) fn store_documents(&self, home: &Home) -> Result<(), Fault> {
-        let documents =
-            Documents { root: self.root, statement: self.signed_statement.clone(), chain: self.chain.clone() };
+        let documents = Documents {
+            root: self.root,
+            statement: self.signed_statement.clone(),
+            chain: self.chain.clone(),
+            membership: self.member.as_ref().map(|member| member.membership.clone()),
+        };
         let file = NodeFile {
             name: self.device.name.clone(),
             org: self.statement.org.clone(),
@@ -115,6 +163,15 @@ impl Identity {
         };
         home::write(&home.node(), &json(&file)?)
     }
+}
+
+/// What an enrolment stored, unchecked.
+fn read(home: &Home) -> Result<Option<(NodeFile, Documents)>, Fault> {
+    let path = home.node();
+    let Some(file) = home::read(&path)? else { return Ok(None) };
+    let file: NodeFile = serde_json::from_slice(&file).map_err(|_| damaged(&path, "it is not what Lull wrote"))?;
+    let documents = unpack(&file.documents).ok_or_else(|| damaged(&path, "its documents are cut off"))?;
+    Ok(Some((file, documents)))
 }
 
 /// The key and certificate with which this machine connects.

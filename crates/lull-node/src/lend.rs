@@ -6,8 +6,11 @@ use lull_engine::{GenerateRequest, Generation, Step};
 use lull_seal::{AnswerSealer, SealingKey};
 use lull_types::{Code, Epoch, Fault, Usage};
 use lull_wire::{
-    frame,
-    job::{AnswerBody, AnswerFrame, HEADER_BYTES_MAX, JobHeader, Outcome, QUESTION_BYTES_MAX, Question, StreamEnd},
+    Signed, frame,
+    job::{
+        AnswerBody, AnswerFrame, AnswerStatement, HEADER_BYTES_MAX, JobHeader, Outcome, OutputHash, QUESTION_BYTES_MAX,
+        Question, StreamEnd,
+    },
 };
 use quinn::{RecvStream, SendStream, VarInt};
 use tokio::{
@@ -19,7 +22,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     booking::Claimed,
     fault::stopping,
-    hardware, lender,
+    hardware,
+    identity::Identity,
+    lender,
+    rulebook::{Proved, Rulebook},
     shelf::LocalModel,
     speed::Measured,
     stance::{Stance, yielding},
@@ -53,6 +59,15 @@ pub(crate) struct Permit {
     pub(crate) stance: watch::Receiver<Stance>,
     /// Of a job that has a worker to itself.
     pub(crate) alone: Option<Alone>,
+    pub(crate) rulebook: Rulebook,
+    pub(crate) identity: Arc<Identity>,
+}
+
+impl Permit {
+    /// Whether this may run here, for whoever asks.
+    fn allows(&self, asker: &Proved) -> Result<(), Fault> {
+        self.rulebook.may_serve(&self.claimed.grant.label, &self.model.name, &self.model.hash, Some(asker))
+    }
 }
 
 /// Tells the slot, by being dropped, that the job which had its worker to itself is over.
@@ -105,8 +120,9 @@ pub(crate) async fn lend(
             return Some(Ended { usage: Usage::default(), outcome, measured: Measured::default() });
         }
     };
+    let asker = permit.rulebook.prove(question.asker.as_ref(), &header.grant);
     let answer = Answer::new(stream, sealer, permit.claimed.grant.epoch);
-    Some(answer.give(question, permit).await)
+    Some(answer.give(question, asker, permit).await)
 }
 
 async fn claim(
@@ -154,6 +170,7 @@ struct Answer {
     sealer: AnswerSealer,
     epoch: Epoch,
     usage: Usage,
+    output: OutputHash,
     measured: Measured,
     first_token: Option<Instant>,
     blocked: Duration,
@@ -166,19 +183,30 @@ enum Stop {
     Failed(Fault),
     /// The owner is back, and a frame is half written.
     Torn,
+    /// The rules forbid it now, and a frame may be half written.
+    Forbidden,
 }
 
 impl Answer {
     fn new(stream: Stream, sealer: AnswerSealer, epoch: Epoch) -> Self {
         let (usage, measured) = (Usage::default(), Measured::default());
-        Self { stream, sealer, epoch, usage, measured, first_token: None, blocked: Duration::ZERO }
+        Self {
+            stream,
+            sealer,
+            epoch,
+            usage,
+            output: OutputHash::default(),
+            measured,
+            first_token: None,
+            blocked: Duration::ZERO,
+        }
     }
 
-    async fn give(mut self, question: Question, permit: Permit) -> Ended {
+    async fn give(mut self, question: Question, asker: Result<Proved, Fault>, permit: Permit) -> Ended {
         let job = permit.claimed.grant.job;
-        let given = match self.generate(question, &permit).await {
-            Ok(generation) => self.forward(generation, &permit).await,
-            Err(stop) => Err(stop),
+        let given = match asker {
+            Ok(asker) => self.under_the_rules(question, &asker, &permit).await,
+            Err(fault) => Err(Stop::Failed(fault)),
         };
         // A worker that was ended for its owner's sake died of that, whatever came first.
         let given = match given {
@@ -190,6 +218,10 @@ impl Answer {
             Err(Stop::Cancelled) => {
                 close(&mut self.stream, StreamEnd::Cancelled);
                 Outcome::Cancelled
+            }
+            Err(Stop::Forbidden) => {
+                close(&mut self.stream, StreamEnd::Forbidden);
+                Outcome::Failed(Code::Forbidden)
             }
             Err(Stop::Torn) => {
                 close(&mut self.stream, StreamEnd::LenderLost);
@@ -209,9 +241,36 @@ impl Answer {
         Ended { usage: self.usage, outcome, measured: self.measured }
     }
 
+    /// Answers for as long as the rules let it.
+    async fn under_the_rules(&mut self, question: Question, asker: &Proved, permit: &Permit) -> Result<(), Stop> {
+        let mut rulebook = permit.rulebook.clone();
+        permit.allows(asker).map_err(Stop::Failed)?;
+        let forbidden = async {
+            loop {
+                rulebook.changed().await;
+                if let Err(fault) = permit.allows(asker) {
+                    return fault;
+                }
+            }
+        };
+        let answering = async {
+            let generation = self.generate(question, permit).await?;
+            self.forward(generation, permit).await
+        };
+        let torn = tokio::select! {
+            biased;
+            given = answering => return given,
+            fault = forbidden => fault,
+        };
+        // A frame may be half written: what comes after it could not be read.
+        tracing::warn!(job = %permit.claimed.grant.job, code = %torn.code, reason = torn.message, "a job was stopped");
+        Err(Stop::Forbidden)
+    }
+
     /// Has the slot's worker begin; the wait for a model to load counts, and can be cancelled.
     async fn generate(&mut self, question: Question, permit: &Permit) -> Result<Generation, Stop> {
-        let Question { messages, sampling, prefix } = question;
+        let Question { messages, sampling, prefix, asker: _ } = question;
+        prefix.iter().for_each(|id| self.output.push(*id));
         if sampling.max_tokens > permit.claimed.max_tokens {
             let text = "the question asks for a longer answer than was reserved; ask again";
             return Err(Stop::Failed(Fault::new(Code::BadRequest, text)));
@@ -254,6 +313,7 @@ impl Answer {
                 Step::Token(token) => {
                     self.usage.completion_tokens += 1;
                     self.first_token.get_or_insert_with(Instant::now);
+                    self.output.push(token.id);
                     (AnswerBody::Token(token), false)
                 }
                 Step::Done { finish, usage, tail } => {
@@ -261,7 +321,7 @@ impl Answer {
                     if stood_still(&permit.stance) == still_before {
                         self.measure();
                     }
-                    (AnswerBody::Done { finish, usage, tail }, true)
+                    (AnswerBody::Done { finish, usage, tail, signed: self.statement(permit) }, true)
                 }
             };
             let writing = Instant::now();
@@ -275,6 +335,14 @@ impl Answer {
                 return Ok(());
             }
         }
+    }
+
+    /// This machine's word on the whole answer.
+    fn statement(&self, permit: &Permit) -> Option<Signed<AnswerStatement>> {
+        let grant = &permit.claimed.grant;
+        let output_sha256 = self.output.finish();
+        let statement = AnswerStatement { job: grant.job, epoch: grant.epoch, model: grant.model, output_sha256 };
+        Signed::sign(&statement, &permit.identity.key).ok()
     }
 
     async fn send(&mut self, body: AnswerBody, last: bool) -> Result<(), Stop> {

@@ -32,6 +32,7 @@ use crate::{
     lending::Herd,
     link::LinkState,
     ran::{RanLog, energy_wh},
+    rulebook::Rulebook,
     shelf::{LocalModel, Shelf},
     speed::Speed,
     stance::{Stance, yielding},
@@ -69,6 +70,8 @@ pub(crate) struct Setup {
     pub(crate) plan: Result<Plan, String>,
     /// Whether workers are confined as they must be.
     pub(crate) sandbox: Sandbox,
+    /// What the organisation lets this machine do.
+    pub(crate) rulebook: Rulebook,
     /// Whether this machine lends now.
     pub(crate) stance: watch::Receiver<Stance>,
     /// Where what ran here is written down.
@@ -190,6 +193,7 @@ impl Lender {
     /// Runs until the node stops, and its workers are gone.
     pub(crate) async fn run(mut self) {
         let mut confinement = self.setup.sandbox.subscribe();
+        let mut rules = self.setup.rulebook.clone();
         if let Err(fault) = self.look().await {
             tracing::error!(code = %fault.code, reason = fault.message, "the models on this machine cannot be read");
         }
@@ -206,6 +210,7 @@ impl Lender {
                 Ok(()) = self.setup.stance.changed() => self.stance_changed(Instant::now()),
                 Ok(()) = self.setup.link.changed() => self.link_changed(),
                 Ok(()) = confinement.changed() => self.confinement_changed(),
+                () = rules.changed() => self.offer(),
                 () = at(timer) => self.time_passed(Instant::now()),
             }
         }
@@ -305,6 +310,7 @@ impl Lender {
         }
         let unknown = || Fault::new(Code::ModelUnknown, "this machine does not have the model any more");
         let model = self.shelf.by_hash(&reserve.model).ok_or_else(unknown)?.clone();
+        self.setup.rulebook.may_serve(&reserve.label, &model.name, &model.hash, None)?;
         let nonce = random();
         let slot = self.bookings.book(Instant::now(), reserve, nonce)?;
         self.restarts.remove(&slot);
@@ -337,6 +343,10 @@ impl Lender {
             self.bookings.end(Instant::now(), claimed.slot);
             return Err(Fault::new(Code::ModelUnknown, "the model was removed from this machine"));
         };
+        if let Err(fault) = self.setup.rulebook.may_serve(&claimed.grant.label, &model.name, &model.hash, None) {
+            self.bookings.end(Instant::now(), claimed.slot);
+            return Err(fault);
+        }
         let (cancel, yielded) = (self.setup.stop.child_token(), CancellationToken::new());
         let run = (claimed.grant.job, claimed.grant.epoch);
         let running = Running {
@@ -353,7 +363,8 @@ impl Lender {
         let orders = self.slots[claimed.slot].orders.clone();
         let stance = self.setup.stance.clone();
         let alone = is_alone(&claimed.grant.label).then(Alone::new);
-        Ok(Permit { claimed, model, orders, cancel, yielded, stance, alone })
+        let (rulebook, identity) = (self.setup.rulebook.clone(), self.setup.identity.borrow().clone());
+        Ok(Permit { claimed, model, orders, cancel, yielded, stance, alone, rulebook, identity })
     }
 
     fn job_over(&mut self, ended: Result<(task::Id, Option<Ended>), JoinError>) {
@@ -517,13 +528,15 @@ impl Lender {
         let mut names = BTreeSet::new();
         let models =
             self.shelf.usable().filter(|model| !self.broken.contains_key(&model.hash) && names.insert(&model.name));
+        let models = models.filter(|model| self.setup.rulebook.may_run(&model.name, &model.hash));
         let offered = |model: &LocalModel| {
             let Speed { decode_tps, prefill_tps } = self.speeds.get(&model.hash).copied().unwrap_or_default();
             let context = model.context.min(plan.context_max);
             OfferedModel { name: model.name.clone(), hash: model.hash, context, decode_tps, prefill_tps }
         };
         let models = models.take(OFFERED_MODELS_MAX).map(offered).collect();
-        Offer { models, slots: u16::try_from(self.bookings.slots()).unwrap_or(u16::MAX) }
+        let slots = u16::try_from(self.bookings.slots()).unwrap_or(u16::MAX);
+        Offer { models, slots, labels: self.setup.rulebook.labels() }
     }
 
     fn say(&self, message: FromNode) {
@@ -589,6 +602,7 @@ fn differs(before: &Offer, after: &Offer) -> bool {
             || speed(before.prefill_tps, after.prefill_tps)
     };
     before.slots != after.slots
+        || before.labels != after.labels
         || before.models.len() != after.models.len()
         || before.models.iter().zip(&after.models).any(model)
 }

@@ -13,7 +13,7 @@ use lull_sandbox::Freezer;
 use lull_seal::SealingKey;
 use lull_types::{ChatRequest, Code, Event, Fault, Layers, LendingView, NodeId, Request, Response, StatusView};
 use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -25,12 +25,15 @@ use crate::{
     doctor::Look,
     fault::{off_thread, stopping},
     hardware::{self, cores},
+    herald::{self, Herald},
     identity::{Identity, Transport},
     lender::{self, Lender, LenderView, Setup},
     lending::{self, Herd, Listeners, RulesNow, Senses, Sensors, Timing, Wishes},
     link::{Link, LinkState},
+    orders::{Anchor, OrderFiles},
     own::{self, Own},
     ran::{RAN_REPLY_MAX, RanLog},
+    rulebook::Rulebook,
     session::Routes,
     stance::Stance,
     submitter::{self, Sight, Submitter, SubmitterView},
@@ -130,6 +133,7 @@ pub struct Node {
     lender_view: watch::Receiver<LenderView>,
     lending_view: watch::Receiver<LendingView>,
     rules: watch::Receiver<RulesNow>,
+    rulebook: Rulebook,
     submitter_view: watch::Receiver<SubmitterView>,
     sandbox: Sandbox,
     herd: Arc<Herd>,
@@ -190,14 +194,36 @@ impl Node {
         let (lender, lender_inbox) = mpsc::channel(lender::INBOX_MAX);
         let (submitter, submitter_inbox) = mpsc::channel(submitter::INBOX_MAX);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread } =
+        let Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread, look } =
             lends(&home, options, desk.own.files().clone(), lender_view.clone(), &stop, &tasks)?;
         tasks.spawn(end_adding(desk.adding.clone(), stop.clone()));
+        let files = OrderFiles::new(home.clone());
+        let (denied_sender, denied) = watch::channel(Arc::new(files.denied(&Anchor::of(&identity.borrow()))));
+        let rulebook = Rulebook {
+            rules: rules.clone(),
+            denied,
+            identity: identity.clone(),
+            sandbox: sandbox.clone(),
+            dedicated: options.dedicated,
+        };
+        let (herald, herald_inbox) = mpsc::channel(herald::INBOX_MAX);
+        let herald_task = Herald {
+            files,
+            identity: identity.clone(),
+            link: link.clone(),
+            rules: rules.clone(),
+            denied: denied_sender,
+            inbox: herald_inbox,
+            look,
+            stop: stop.clone(),
+        };
+        tasks.spawn(herald_task.run());
 
         let setup = Setup {
             home: home.path().to_owned(),
             plan,
             sandbox: sandbox.clone(),
+            rulebook: rulebook.clone(),
             stance,
             ran: desk.ran.clone(),
             herd: herd.clone(),
@@ -210,10 +236,12 @@ impl Node {
             stop: stop.clone(),
         };
         tasks.spawn(Lender::new(setup, lender_inbox, lender.downgrade(), lender_view_sender).run());
-        let sight = Sight { identity: identity.clone(), link: link.clone(), stop: stop.clone() };
+        let sight =
+            Sight { identity: identity.clone(), link: link.clone(), rulebook: rulebook.clone(), stop: stop.clone() };
         let asking = Submitter::new(sight, desk.used.clone(), submitter_inbox, submitter_view_sender);
         tasks.spawn(asking.run());
-        let routes = Routes { submitter: submitter.clone(), lender: lender.clone(), catalogue: catalogue_sender };
+        let routes =
+            Routes { submitter: submitter.clone(), lender: lender.clone(), herald, catalogue: catalogue_sender };
         let link_task = Link {
             home,
             identity: identity_sender,
@@ -235,6 +263,7 @@ impl Node {
             lender_view,
             lending_view,
             rules,
+            rulebook,
             submitter_view,
             sandbox,
             herd,
@@ -303,8 +332,10 @@ impl Node {
     }
 
     fn rules(&self) -> Response {
-        let RulesNow { effective, broken } = self.rules.borrow().clone();
-        Response::Rules(Box::new(self.desk.own.files().view(&effective, broken.as_ref())))
+        let RulesNow { effective, broken, policy, .. } = self.rules.borrow().clone();
+        let mut view = self.desk.own.files().view(&effective, policy, broken.as_ref());
+        view.labels = self.rulebook.label_views();
+        Response::Rules(Box::new(view))
     }
 
     async fn look(&self) -> Look {
@@ -336,6 +367,7 @@ impl Node {
             self.sandbox.now().view(),
             &self.lender_view.borrow(),
             *self.submitter_view.borrow(),
+            self.rulebook.labels(),
             self.api_url.borrow().clone(),
         )
     }
@@ -477,6 +509,8 @@ struct Lends {
     sandbox: Sandbox,
     herd: Arc<Herd>,
     watts_per_thread: f64,
+    /// Has the rules read again at once.
+    look: Arc<Notify>,
 }
 
 /// Starts the lending machine.
@@ -488,7 +522,8 @@ fn lends(
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<Lends, Fault> {
-    let wishes = Wishes::follow(files, options.dedicated, options.timing, stop.clone());
+    let look = Arc::new(Notify::new());
+    let wishes = Wishes::follow(files, options.dedicated, options.timing, look.clone(), stop.clone());
     let watts_per_thread = wishes.effective().watts_per_thread.value;
     let (frozen_sender, frozen) = watch::channel(false);
     let (stance_sender, stance) = watch::channel(Stance::closed(options.dedicated));
@@ -521,7 +556,7 @@ fn lends(
     let over = lending::Task::start(setup)
         .map_err(|error| Fault::new(Code::Internal, format!("the node gets no thread: {error}")))?;
     tasks.spawn(async move { drop(over.await) });
-    Ok(Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread })
+    Ok(Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread, look })
 }
 
 /// How workers are started here, or why none are.

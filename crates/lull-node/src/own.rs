@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use lull_policy::{Effective, resolve};
 use lull_types::{Code, Event, Fault, Request, Response, RuleValue, Stored, StoredView};
 use tokio::sync::broadcast;
 
@@ -46,10 +45,7 @@ impl Own {
         match request {
             Request::Rules => {
                 let files = self.files.clone();
-                let view = off_thread(move || {
-                    let (rules, broken) = followed(&files);
-                    Ok(files.view(&rules, broken.as_ref()))
-                });
+                let view = off_thread(move || Ok(files.rules()));
                 Ok(Response::Rules(Box::new(view.await?)))
             }
             Request::SetRule { key, value } => self.set_rule(key, value).await,
@@ -95,10 +91,8 @@ impl Own {
     pub(crate) async fn diagnostics(&self, look: Look) -> Result<Response, Fault> {
         let (status, findings) = (look.status.clone(), self.findings(look).await);
         let (files, home) = (self.files.clone(), self.home.clone());
-        let json = off_thread(move || {
-            let (rules, broken) = followed(&files);
-            doctor::diagnostics(&home, status.as_ref(), &findings, &files.view(&rules, broken.as_ref()), stored(&home))
-        });
+        let json =
+            off_thread(move || doctor::diagnostics(&home, status.as_ref(), &findings, &files.rules(), stored(&home)));
         Ok(Response::Diagnostics { json: json.await? })
     }
 
@@ -109,19 +103,14 @@ impl Own {
     }
 }
 
-/// What the files say, or Lull's own rules and why the files cannot be followed.
-fn followed(files: &AgreedFiles) -> (Effective, Option<Fault>) {
-    match files.effective() {
-        Ok(rules) => (rules, files.paused().err()),
-        Err(fault) => (resolve(None, None), Some(fault)),
-    }
-}
-
 /// What Lull keeps in a home, with its size.
 fn stored(home: &Home) -> Vec<StoredView> {
     let within = |names: &[&str]| names.iter().map(|name| home.path().join(name)).collect::<Vec<PathBuf>>();
     let things = [
-        (Stored::Identity, within(&["node.json", "device.key", "transport.json"])),
+        (
+            Stored::Identity,
+            within(&["node.json", "device.key", "member.key", "transport.json", "policy.signed", "denied.signed"]),
+        ),
         (Stored::Settings, within(&["settings.toml", "pause.json", "prefs.json", "prefs.damaged"])),
         (Stored::Keys, within(&["keys.json"])),
         (Stored::Ran, within(&["ran.db", "ran.db-wal", "ran.db-shm", "ran.damaged"])),

@@ -1,23 +1,20 @@
 //! The rules as the files alone have them, where no node runs that could be asked.
 
-use lull_policy::{Effective, resolve};
-use lull_types::{Fault, RulesView};
+use lull_policy::resolve;
+use lull_types::RulesView;
 
-use crate::AgreedFiles;
+use crate::{AgreedFiles, agreed::Agreed};
 
 impl AgreedFiles {
     /// Every rule as it counts by these files. Where they cannot be followed, `broken` says why, nothing is lent, and
     /// the rules are Lull's own.
     #[must_use]
     pub fn rules(&self) -> RulesView {
-        let (rules, broken) = self.followed();
-        self.view(&rules, broken.as_ref())
-    }
-
-    fn followed(&self) -> (Effective, Option<Fault>) {
-        match self.effective() {
-            Ok(rules) => (rules, self.paused().err()),
-            Err(fault) => (resolve(None, None), Some(fault)),
+        let Agreed { policy, rules, paused } = self.read();
+        let policy = policy.unwrap_or_default();
+        match rules {
+            Ok(rules) => self.view(&rules, policy, paused.err().as_ref()),
+            Err(fault) => self.view(&resolve(None, None, None), policy, Some(&fault)),
         }
     }
 }

@@ -12,7 +12,7 @@ use lull_wire::{
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
 
-use crate::{clock::now_s, identity::Identity, lender, submitter};
+use crate::{clock::now_s, herald, identity::Identity, lender, submitter};
 
 /// The longest that the relay may take to greet.
 const WELCOME_MAX: Duration = Duration::from_secs(10);
@@ -46,6 +46,7 @@ impl Session {
 pub(crate) struct Routes {
     pub(crate) submitter: mpsc::Sender<submitter::Command>,
     pub(crate) lender: mpsc::Sender<lender::Command>,
+    pub(crate) herald: mpsc::Sender<herald::Word>,
     pub(crate) catalogue: watch::Sender<Arc<Vec<CatalogueModel>>>,
 }
 
@@ -66,7 +67,9 @@ pub(crate) async fn open(
 ) -> Result<Opened, Fault> {
     let greeted = async {
         let (mut send, mut receive) = connection.open_bi().await.map_err(|error| broken(&error))?;
-        let hello = FromNode::Hello { chain: identity.chain.clone(), sealing, version: crate::VERSION.into() };
+        let membership = identity.member.as_ref().map(|member| member.membership.clone());
+        let version = crate::VERSION.into();
+        let hello = FromNode::Hello { chain: identity.chain.clone(), sealing, version, membership };
         frame::write(&mut send, &hello, control::BYTES_MAX).await.map_err(|error| broken(&error))?;
         let welcome: Option<FromRelay> =
             frame::read(&mut receive, control::BYTES_MAX).await.map_err(|error| broken(&error))?;
@@ -168,6 +171,8 @@ async fn route(message: FromRelay, routes: &Routes) -> bool {
         }
         FromRelay::Reserve(reserve) => routes.lender.send(lender::Command::Reserve(reserve)).await.is_ok(),
         FromRelay::Release { job, epoch } => routes.lender.send(lender::Command::Release { job, epoch }).await.is_ok(),
+        FromRelay::Policy(signed) => routes.herald.send(herald::Word::Policy(Box::new(signed))).await.is_ok(),
+        FromRelay::Denied(signed) => routes.herald.send(herald::Word::Denied(Box::new(signed))).await.is_ok(),
         FromRelay::Welcome { .. } | FromRelay::Goodbye(_) => true,
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{identity::Identity, link::LinkState, turns, used::UsedTally, validate};
+use crate::{identity::Identity, link::LinkState, rulebook::Rulebook, turns, used::UsedTally, validate};
 
 /// Questions and messages that may wait for the submitter.
 pub(crate) const INBOX_MAX: usize = 64;
@@ -59,6 +59,7 @@ pub(crate) struct SubmitterView {
 pub(crate) struct Sight {
     pub(crate) identity: watch::Receiver<Arc<Identity>>,
     pub(crate) link: watch::Receiver<LinkState>,
+    pub(crate) rulebook: Rulebook,
     pub(crate) stop: CancellationToken,
 }
 
@@ -114,6 +115,7 @@ impl Submitter {
 
     fn ask(&mut self, request: ChatRequest) -> Result<mpsc::Receiver<ChatEvent>, Fault> {
         validate::check(&request)?;
+        self.sight.rulebook.may_ask(&request.label, &request.model)?;
         if self.tasks.len() >= JOBS_PER_NODE_MAX {
             let text = format!("{JOBS_PER_NODE_MAX} questions are under way from this machine; wait for one to end");
             return Err(Fault::new(Code::Busy, text));

@@ -1,11 +1,13 @@
 //! Who may be believed, at both ends of a job. Everything here is pure.
 
+use lull_policy::OrgRules;
 use lull_types::{Code, Epoch, Fault, JobId, Label, ModelHash, NodeId};
 use lull_wire::{
     PublicKey, Signed,
     control::Reserve,
     identity::Device,
     job::{CLOCK_SKEW_S, Grant},
+    policy::DenyList,
 };
 
 use crate::{identity::Identity, submitter::Granted};
@@ -16,9 +18,18 @@ pub(crate) struct Asked {
     pub(crate) job: JobId,
     pub(crate) epoch: Epoch,
     pub(crate) label: Label,
+    /// The model's name.
+    pub(crate) name: String,
     pub(crate) submitter_key: [u8; 32],
     /// The model's bytes, once an earlier run has used them.
     pub(crate) model: Option<ModelHash>,
+}
+
+/// What the organisation has said to all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Law<'a> {
+    pub(crate) rules: &'a OrgRules,
+    pub(crate) denied: &'a DenyList,
 }
 
 /// A lender that a question may be sealed to.
@@ -37,6 +48,7 @@ pub(crate) fn check_granted(
     granted: &Granted,
     asked: &Asked,
     identity: &Identity,
+    law: Law<'_>,
     now_s: u64,
 ) -> Result<Lender, Fault> {
     let grant = granted.grant.open(&identity.statement.grant_key).map_err(|_| bad_grant("is not signed by it"))?;
@@ -66,6 +78,11 @@ pub(crate) fn check_granted(
     if device.node != grant.lender {
         return Err(untrusted("its keys are another machine's".into()));
     }
+    if law.denied.nodes.binary_search(&device.node).is_ok() {
+        return Err(untrusted("it was shut out of the organisation".into()));
+    }
+    law.rules.may_lend(&asked.label, &device.groups).map_err(|denied| untrusted(denied.to_string()))?;
+    law.rules.may_run(&asked.name, &grant.model).map_err(|denied| untrusted(denied.to_string()))?;
     Ok(Lender { device, key, grant })
 }
 

@@ -24,13 +24,13 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    attempt::{self, Attempt, Heard},
+    attempt::{self, Attempt, Heard, Sealed},
     clock::now_s,
     fault::stopping,
     link::LinkState,
     session::Session,
     submitter::{FromRelay, Granted, Sight},
-    trust::{self, Asked},
+    trust::{self, Asked, Law},
     used::Used,
     validate,
 };
@@ -301,10 +301,14 @@ impl Driver {
             job: self.job,
             epoch,
             label: self.request.label.clone(),
+            name: self.request.model.clone(),
             submitter_key: key.public(),
             model: self.model,
         };
-        let lender = trust::check_granted(&granted, &asked, &self.sight.identity.borrow(), now_s())
+        let identity = self.sight.identity.borrow().clone();
+        let (rules, denied) = (self.sight.rulebook.org(), self.sight.rulebook.denied.borrow().clone());
+        let law = Law { rules: &rules, denied: &denied };
+        let lender = trust::check_granted(&granted, &asked, &identity, law, now_s())
             .inspect_err(|fault| tracing::warn!(job = %self.job, code = %fault.code, "a grant was not accepted"))?;
         let session = self.sight.link.borrow().session().cloned().ok_or_else(|| {
             Fault::new(Code::LenderLost, "the relay went away just before the question was sent; ask again")
@@ -321,8 +325,9 @@ impl Driver {
             epoch,
             request: self.request.clone(),
             prefix: prefix.to_vec(),
+            lender: Sealed { device: lender.device.key, key: lender.key, model: lender.grant.model },
+            asker: identity.member.as_ref().map(|member| member.asker(&granted.grant)),
             grant: granted.grant,
-            lender_key: lender.key,
             key,
             connection: session.connection,
         };

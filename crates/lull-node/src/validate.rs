@@ -1,4 +1,4 @@
-use lull_types::{ChatRequest, Code, Fault, Label, Sampling};
+use lull_types::{ChatRequest, Code, Fault, Sampling};
 use lull_wire::{control::MODEL_NAME_BYTES_MAX, job::QUESTION_BYTES_MAX};
 
 /// The most messages of one conversation.
@@ -21,11 +21,6 @@ pub(crate) fn check(request: &ChatRequest) -> Result<(), Fault> {
     }
     if request.messages.is_empty() || request.messages.len() > MESSAGES_MAX {
         return bad(format!("a conversation has 1 to {MESSAGES_MAX} messages, not {}", request.messages.len()));
-    }
-    // A slip of the pen must not take a question's protection away.
-    if !Label::all().contains(&request.label) {
-        let known = Label::all().map(|label| label.to_string()).join(", ");
-        return bad(format!("there is no label \"{}\"; give one of {known}", request.label));
     }
     let bytes = text_bytes(request);
     if bytes > TEXT_BYTES_MAX {
@@ -105,8 +100,7 @@ mod tests {
     #[test]
     fn each_bound_holds() {
         type Change = fn(&mut ChatRequest);
-        let changes: [(&str, Change); 10] = [
-            ("a label that is none", |request| request.label = "confidental".parse().unwrap()),
+        let changes: [(&str, Change); 9] = [
             ("no model", |request| request.model.clear()),
             ("long model", |request| request.model = "m".repeat(MODEL_NAME_BYTES_MAX + 1)),
             ("no messages", |request| request.messages.clear()),

@@ -16,11 +16,11 @@ pub(crate) fn status(
     sandbox: SandboxView,
     lender: &LenderView,
     submitter: SubmitterView,
+    accepts: Vec<Label>,
     api: Option<String>,
 ) -> StatusView {
     StatusView {
-        // No rule tells them apart yet: every node of an organisation runs them all.
-        accepts: vec![Label::public(), Label::internal(), Label::confidential()],
+        accepts,
         node: identity.device.node,
         name: identity.device.name.clone(),
         org: identity.statement.org.clone(),

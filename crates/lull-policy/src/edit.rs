@@ -4,7 +4,7 @@ use lull_types::{Code, Fault, RuleValue};
 use toml_edit::{Array, Document, DocumentMut, Item, Table, TableLike, Value};
 
 use crate::{
-    Effective, MachineRules, PolicyError, Settings, resolve,
+    Effective, Policy, PolicyError, Settings, resolve,
     rules::{KEYS, SANDBOX_KEYS},
 };
 
@@ -82,11 +82,11 @@ pub fn set(file: &str, text: &str, key: &str, value: Option<&RuleValue>) -> Resu
 /// Whether a person's word on a rule, as these settings have it, asks for more than their organisation allows. It is
 /// never followed; who asks for it is to be told.
 #[must_use]
-pub fn loosens(settings: &Settings, machine: &MachineRules, key: &str) -> bool {
+pub fn loosens(settings: &Settings, policy: Option<&Policy>, machine: Option<&Policy>, key: &str) -> bool {
     if !words(settings).contains_key(key) {
         return false;
     }
-    let (own, both) = (resolve(Some(settings), None), resolve(Some(settings), Some(machine)));
+    let (own, both) = (resolve(Some(settings), None, None), resolve(Some(settings), policy, machine));
     if key == "lend.apps" {
         return both.apps.value.iter().any(|app| !own.apps.value.contains(app));
     }

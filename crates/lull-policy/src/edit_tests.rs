@@ -79,7 +79,7 @@ fn what_a_rule_cannot_be_is_said() {
 fn only_what_asks_for_more_loosens() {
     let machine = "[lend]\nenabled = true\nidle_minutes = 10\nmax_celsius = 70\nhours = [\"Mon-Fri\"]\n\
                    apps = [\"cad\", \"ide\"]\nthreads = 4\nwatts_per_thread = 5.0\n[sandbox]\ntier = \"full\"";
-    let machine = MachineRules::parse("m", machine).unwrap();
+    let machine = Policy::parse("m", machine).unwrap();
     for (line, loosened) in [
         ("enabled = false", false),
         ("idle_minutes = 9", true),
@@ -99,11 +99,14 @@ fn only_what_asks_for_more_loosens() {
     ] {
         let settings = Settings::parse("s", &format!("[lend]\n{line}")).unwrap();
         let key = format!("lend.{}", line.split(' ').next().unwrap());
-        assert_eq!(loosens(&settings, &machine, &key), loosened, "{line}");
+        assert_eq!(loosens(&settings, None, Some(&machine), &key), loosened, "{line}");
     }
     let settings = Settings::parse("s", "[sandbox]\ntier = \"basic\"").unwrap();
-    assert!(loosens(&settings, &machine, "sandbox.tier"));
-    assert!(!loosens(&Settings::default(), &machine, "lend.idle_minutes"), "who says nothing asks for nothing");
+    assert!(loosens(&settings, None, Some(&machine), "sandbox.tier"));
+    assert!(
+        !loosens(&Settings::default(), None, Some(&machine), "lend.idle_minutes"),
+        "who says nothing asks for nothing"
+    );
 }
 
 const COMMENT: &str = "#\t";
@@ -128,7 +131,7 @@ proptest! {
     ) {
         let text = commented(&Settings { lend, sandbox }.to_string());
         let from = Settings { lend: other, sandbox: crate::SandboxRules::default() };
-        let view = resolve(Some(&from), None).views().swap_remove(place);
+        let view = resolve(Some(&from), None, None).views().swap_remove(place);
         let (_, name) = view.key.split_once('.').unwrap();
         for value in [Some(&view.value), None] {
             let edited = set("a", &text, &view.key, value).unwrap();
@@ -150,10 +153,10 @@ proptest! {
     ) {
         let settings = Settings { lend, sandbox };
         let from = Settings { lend: other, sandbox: crate::SandboxRules::default() };
-        let view = resolve(Some(&from), None).views().swap_remove(place);
+        let view = resolve(Some(&from), None, None).views().swap_remove(place);
         let edited = set("a", &settings.to_string(), &view.key, Some(&view.value)).unwrap();
-        let now = resolve(Some(&Settings::parse("a", &edited).unwrap()), None).views();
-        for (before, after) in resolve(Some(&settings), None).views().iter().zip(&now) {
+        let now = resolve(Some(&Settings::parse("a", &edited).unwrap()), None, None).views();
+        for (before, after) in resolve(Some(&settings), None, None).views().iter().zip(&now) {
             let value = if after.key == view.key { &view.value } else { &before.value };
             prop_assert_eq!(&after.value, value, "{} after {}", after.key, view.key);
         }

@@ -7,9 +7,10 @@ use toml_edit::{Document, Item, TableLike, Value};
 
 use crate::{
     Hours, PolicyError,
+    read_org::ORG_TABLES,
     rules::{
         APP_BYTES_MAX, APPS_MAX, CELSIUS_MAX, CELSIUS_MIN, DISK_GIB_MAX, IDLE_MINUTES_MAX, KEYS, LendRules,
-        MEMORY_PERCENT_MAX, OTHER_CORES_MAX, SANDBOX_KEYS, SandboxRules, THREADS_MAX, Tables, WATTS_PER_THREAD_MAX,
+        MEMORY_PERCENT_MAX, OTHER_CORES_MAX, Policy, SANDBOX_KEYS, SandboxRules, THREADS_MAX, WATTS_PER_THREAD_MAX,
     },
 };
 
@@ -20,12 +21,25 @@ const ALIKE_MIN: f64 = 0.6;
 
 /// A text of a list, and where it stands.
 type Placed<'a> = (Option<Range<usize>>, &'a str);
-type Result<T> = std::result::Result<T, PolicyError>;
+pub(crate) type Result<T> = std::result::Result<T, PolicyError>;
 
-/// The tables that a file may have.
-const TABLES: [&str; 2] = ["lend", "sandbox"];
+/// The tables of a machine's limits.
+const MACHINE_TABLES: [&str; 2] = ["lend", "sandbox"];
 
-pub(crate) fn tables(file: &str, text: &str) -> Result<Tables> {
+/// Whose file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// A person's, about their machine.
+    Person,
+    /// The organisation's, about everything.
+    Organisation,
+}
+
+pub(crate) fn tables(file: &str, text: &str, author: Author) -> Result<Policy> {
+    let known: Vec<&str> = match author {
+        Author::Person => MACHINE_TABLES.to_vec(),
+        Author::Organisation => MACHINE_TABLES.into_iter().chain(ORG_TABLES).collect(),
+    };
     let file = File { file, text };
     if text.len() > TEXT_BYTES_MAX {
         let problem = format!("the file has {} bytes, the most is {TEXT_BYTES_MAX}", text.len());
@@ -35,10 +49,14 @@ pub(crate) fn tables(file: &str, text: &str) -> Result<Tables> {
         let problem = format!("this is not TOML ({})", error.message().lines().collect::<Vec<_>>().join(", "));
         file.fault(error.span(), problem, "write `key = value` below a line `[lend]`")
     })?;
-    let mut tables = Tables::default();
+    let mut tables = Policy::default();
     for (name, item) in document.as_table().iter() {
-        if !TABLES.contains(&name) {
-            return Err(file.unknown(document.as_table(), name, "table or key", &TABLES));
+        if !known.contains(&name) {
+            return Err(file.unknown(document.as_table(), name, "table or key", &known));
+        }
+        if !MACHINE_TABLES.contains(&name) {
+            file.set_org(&mut tables.org, name, item)?;
+            continue;
         }
         let Some(table) = item.as_table_like() else {
             let problem = format!("`{name}` is {}, not a table", kind(item));
@@ -58,13 +76,18 @@ pub(crate) fn tables(file: &str, text: &str) -> Result<Tables> {
 }
 
 /// A text and how its reader calls it.
-struct File<'a> {
+pub(crate) struct File<'a> {
     file: &'a str,
     text: &'a str,
 }
 
 impl File<'_> {
-    fn fault(&self, at: Option<Range<usize>>, problem: impl Into<String>, remedy: impl Into<String>) -> PolicyError {
+    pub(crate) fn fault(
+        &self,
+        at: Option<Range<usize>>,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> PolicyError {
         let before = self.text.get(..at.map_or(0, |at| at.start)).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
         PolicyError {
@@ -76,7 +99,7 @@ impl File<'_> {
         }
     }
 
-    fn unknown(&self, table: &dyn TableLike, name: &str, what: &str, known: &[&str]) -> PolicyError {
+    pub(crate) fn unknown(&self, table: &dyn TableLike, name: &str, what: &str, known: &[&str]) -> PolicyError {
         let found = table.get_key_value(name);
         let at = found.and_then(|(key, item)| key.span().or_else(|| item.span()));
         let alike = known
@@ -134,13 +157,20 @@ impl File<'_> {
         Ok(true)
     }
 
-    fn flag(&self, key: &str, item: &Item) -> Result<bool> {
+    pub(crate) fn flag(&self, key: &str, item: &Item) -> Result<bool> {
         let remedy = || format!("write `{key} = true` or `{key} = false`");
         item.as_bool().ok_or_else(|| self.fault(item.span(), format!("`{key}` is {}", kind(item)), remedy()))
     }
 
     /// A whole number; `or_zero` where 0 switches the rule off.
-    fn whole<T>(&self, key: &str, item: &Item, range: RangeInclusive<T>, or_zero: bool, such: u16) -> Result<T>
+    pub(crate) fn whole<T>(
+        &self,
+        key: &str,
+        item: &Item,
+        range: RangeInclusive<T>,
+        or_zero: bool,
+        such: u16,
+    ) -> Result<T>
     where
         T: TryFrom<i64> + PartialOrd + Default + std::fmt::Display,
     {
@@ -170,7 +200,7 @@ impl File<'_> {
     }
 
     /// Texts, each with its place.
-    fn texts<'a>(&self, key: &str, item: &'a Item, remedy: &str) -> Result<Vec<Placed<'a>>> {
+    pub(crate) fn texts<'a>(&self, key: &str, item: &'a Item, remedy: &str) -> Result<Vec<Placed<'a>>> {
         let Some(list) = item.as_array() else {
             return Err(self.fault(item.span(), format!("`{key}` is {}", kind(item)), remedy));
         };
@@ -215,11 +245,11 @@ impl File<'_> {
 }
 
 /// A name as it fits into a sentence.
-fn short(name: &str) -> String {
+pub(crate) fn short(name: &str) -> String {
     name.chars().take(APP_BYTES_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn kind(item: &Item) -> &'static str {
+pub(crate) fn kind(item: &Item) -> &'static str {
     match item {
         Item::None => "nothing",
         Item::Value(value) => value_kind(value),

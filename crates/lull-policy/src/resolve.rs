@@ -1,4 +1,4 @@
-//! What follows from both files. The stricter word counts, whoever said it.
+//! What follows from all words together. The stricter one counts, whoever said it.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use lull_types::Tier;
 use toml_edit::{Array, Value};
 
 use crate::{
-    Hours, MachineRules, Settings,
+    Hours, OrgRules, Policy, Settings,
     rules::{DISK_GIB_MAX, KEYS, LendRules, MEMORY_PERCENT_MAX, SANDBOX_KEYS},
 };
 
@@ -17,7 +17,9 @@ pub enum Source {
     Default,
     /// The person, in their settings.
     Settings,
-    /// The organisation, in the machine's rules.
+    /// The organisation, in its signed policy.
+    Policy,
+    /// The organisation, in this machine's own file.
     Machine,
 }
 
@@ -26,6 +28,7 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Self::Default => "default",
             Self::Settings => "settings",
+            Self::Policy => "policy",
             Self::Machine => "organisation",
         })
     }
@@ -46,7 +49,7 @@ pub struct Resolved<T> {
 
 /// Every rule for lending as it counts on this machine. [`LendRules`] and [`crate::SandboxRules`] say what each is.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "each is documented in LendRules or SandboxRules, under the same name")]
+#[expect(missing_docs, reason = "each is documented in LendRules, SandboxRules or Policy, under the same name")]
 pub struct Effective {
     pub enabled: Resolved<bool>,
     pub idle_minutes: Resolved<u16>,
@@ -65,6 +68,21 @@ pub struct Effective {
     pub disk_gib: Resolved<u32>,
     pub watts_per_thread: Resolved<f64>,
     pub sandbox_tier: Resolved<Tier>,
+    pub org: OrgRules,
+    pub org_rows: Vec<OrgRow>,
+}
+
+/// One thing that only an organisation decides, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrgRow {
+    /// Table and key: `labels.confidential.lenders`.
+    pub key: String,
+    /// What counts, as TOML.
+    pub value: String,
+    /// Whose word it is; where both words together made it, the machine's.
+    pub source: Source,
+    /// What else was said.
+    pub overrode: Vec<(Source, String)>,
 }
 
 /// One rule, for people.
@@ -89,53 +107,94 @@ pub struct Row {
 /// A rule of the organisation never loosens anything: `enabled = true` there lends no machine whose owner has not
 /// agreed. `watts_per_thread` decides nothing; the organisation's word, which may know its machines, goes first.
 #[must_use]
-pub fn resolve(settings: Option<&Settings>, machine: Option<&MachineRules>) -> Effective {
-    let silent = LendRules::default();
+pub fn resolve(settings: Option<&Settings>, policy: Option<&Policy>, machine: Option<&Policy>) -> Effective {
+    let (silent, nothing) = (LendRules::default(), Policy::default());
     let own = settings.map_or(&silent, |settings| &settings.lend);
-    let org = machine.map_or(&silent, |machine| &machine.lend);
+    let (policy, machine) = (policy.unwrap_or(&nothing), machine.unwrap_or(&nothing));
     let own_tier = settings.and_then(|settings| settings.sandbox.tier);
-    let org_tier = machine.and_then(|machine| machine.sandbox.tier);
-    let agree = |own: Option<bool>, org: Option<bool>| settle(own, org, false, true, |a, b| *a && *b);
-    let stop = |own: Option<bool>, org: Option<bool>| settle(own, org, true, false, |a, b| *a || *b);
+    macro_rules! words {
+        ($key:ident) => {
+            Words { own: own.$key.clone(), policy: policy.lend.$key.clone(), machine: machine.lend.$key.clone() }
+        };
+    }
+    let agree = |words: Words<bool>| settle(words, false, true, |a, b| *a && *b);
+    let stop = |words: Words<bool>| settle(words, true, false, |a, b| *a || *b);
+    let threads = Words {
+        own: own.threads.map(Some),
+        policy: policy.lend.threads.map(Some),
+        machine: machine.lend.threads.map(Some),
+    };
+    let tiers = Words { own: own_tier, policy: policy.sandbox.tier, machine: machine.sandbox.tier };
+    let org = policy.org.stricter(&machine.org);
     Effective {
-        enabled: agree(own.enabled, org.enabled),
-        idle_minutes: settle(own.idle_minutes, org.idle_minutes, 5, 1, |a, b| *a.max(b)),
-        on_battery: agree(own.on_battery, org.on_battery),
-        metered: agree(own.metered, org.metered),
-        hours: settle(own.hours.clone(), org.hours.clone(), Hours::always(), Hours::always(), Hours::intersect),
-        max_celsius: settle(own.max_celsius, org.max_celsius, 80, 0, lower_unless_off),
-        other_cores: settle(own.other_cores, org.other_cores, 0.6, 0.0, lower_unless_off),
-        calls: stop(own.calls, org.calls),
-        films: stop(own.films, org.films),
-        full_screen: stop(own.full_screen, org.full_screen),
-        remote: stop(own.remote, org.remote),
-        apps: settle(own.apps.clone(), org.apps.clone(), Vec::new(), Vec::new(), union),
-        threads: settle(own.threads.map(Some), org.threads.map(Some), None, None, fewer),
-        memory_percent: settle(own.memory_percent, org.memory_percent, 50, MEMORY_PERCENT_MAX, |a, b| *a.min(b)),
-        disk_gib: settle(own.disk_gib, org.disk_gib, 50, DISK_GIB_MAX, |a, b| *a.min(b)),
-        watts_per_thread: settle(own.watts_per_thread, org.watts_per_thread, 6.0, f64::INFINITY, |_, org| *org),
-        sandbox_tier: settle(own_tier, org_tier, Tier::Basic, Tier::Basic, |a, b| *a.max(b)),
+        enabled: agree(words!(enabled)),
+        idle_minutes: settle(words!(idle_minutes), 5, 1, |a, b| *a.max(b)),
+        on_battery: agree(words!(on_battery)),
+        metered: agree(words!(metered)),
+        hours: settle(words!(hours), Hours::always(), Hours::always(), Hours::intersect),
+        max_celsius: settle(words!(max_celsius), 80, 0, lower_unless_off),
+        other_cores: settle(words!(other_cores), 0.6, 0.0, lower_unless_off),
+        calls: stop(words!(calls)),
+        films: stop(words!(films)),
+        full_screen: stop(words!(full_screen)),
+        remote: stop(words!(remote)),
+        apps: settle(words!(apps), Vec::new(), Vec::new(), union),
+        threads: settle(threads, None, None, fewer),
+        memory_percent: settle(words!(memory_percent), 50, MEMORY_PERCENT_MAX, |a, b| *a.min(b)),
+        disk_gib: settle(words!(disk_gib), 50, DISK_GIB_MAX, |a, b| *a.min(b)),
+        watts_per_thread: settle(words!(watts_per_thread), 6.0, f64::INFINITY, |_, org| *org),
+        sandbox_tier: settle(tiers, Tier::Basic, Tier::Basic, |a, b| *a.max(b)),
+        org_rows: org_rows(&org, &policy.org, &machine.org),
+        org,
     }
 }
 
-fn settle<T: Clone + PartialEq + AsToml>(
+/// What each said about one rule.
+struct Words<T> {
     own: Option<T>,
-    org: Option<T>,
+    policy: Option<T>,
+    machine: Option<T>,
+}
+
+fn settle<T: Clone + PartialEq + AsToml>(
+    words: Words<T>,
     default: T,
     loosest: T,
     stricter: impl Fn(&T, &T) -> T,
 ) -> Resolved<T> {
+    let Words { own, policy, machine } = words;
     let source = if own.is_some() { Source::Settings } else { Source::Default };
     let own = own.unwrap_or(default);
-    let Some(org) = org else {
-        return Resolved { value: own, source, locked: false, overrode: Vec::new() };
+    let org = match (&policy, &machine) {
+        (None, None) => return Resolved { value: own, source, locked: false, overrode: Vec::new() },
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (Some(policy), Some(machine)) => stricter(policy, machine),
     };
+    // Where both say the same, the one that everybody has is named.
+    let org_source = if policy.as_ref() == Some(&org) { Source::Policy } else { Source::Machine };
     let value = stricter(&own, &org);
     let said = |source, said: &T| (*said != value).then(|| (source, said.shown().unwrap_or_else(|| "unset".into())));
-    let overrode = [said(source, &own), said(Source::Machine, &org)].into_iter().flatten().collect();
+    let policy = policy.and_then(|policy| said(Source::Policy, &policy));
+    let machine = machine.and_then(|machine| said(Source::Machine, &machine));
+    let overrode = [said(source, &own), policy, machine].into_iter().flatten().collect();
     let locked = value == org && org != loosest;
-    let source = if locked || value != own { Source::Machine } else { source };
+    let source = if locked || value != own { org_source } else { source };
     Resolved { value, source, locked, overrode }
+}
+
+fn org_rows(both: &OrgRules, policy: &OrgRules, machine: &OrgRules) -> Vec<OrgRow> {
+    let (policy, machine) = (policy.words(), machine.words());
+    let said = |words: &[(String, String)], key: &str| {
+        words.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())
+    };
+    let row = |(key, value): (String, String)| {
+        let (policy, machine) = (said(&policy, &key), said(&machine, &key));
+        let source = if policy.as_ref() == Some(&value) { Source::Policy } else { Source::Machine };
+        let words = [(Source::Policy, policy), (Source::Machine, machine)];
+        let overrode = words.into_iter().filter_map(|(who, said)| Some((who, said.filter(|said| *said != value)?)));
+        OrgRow { overrode: overrode.collect(), key, value, source }
+    };
+    both.words().into_iter().map(row).collect()
 }
 
 /// The lower of two limits, of which 0 means none.

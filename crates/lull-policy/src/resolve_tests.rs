@@ -8,21 +8,21 @@ use crate::{
 
 fn both(own: &str, org: &str) -> Effective {
     let own = Settings::parse("settings.toml", &format!("[lend]\n{own}")).unwrap();
-    let org = MachineRules::parse("policy.toml", &format!("[lend]\n{org}")).unwrap();
-    resolve(Some(&own), Some(&org))
+    let org = Policy::parse("policy.toml", &format!("[lend]\n{org}")).unwrap();
+    resolve(Some(&own), None, Some(&org))
 }
 
 fn settings(lend: LendRules, sandbox: SandboxRules) -> Settings {
     Settings { lend, sandbox }
 }
 
-fn machine(lend: LendRules, sandbox: SandboxRules) -> MachineRules {
-    MachineRules { lend, sandbox }
+fn machine(lend: LendRules, sandbox: SandboxRules) -> Policy {
+    Policy { lend, sandbox, ..Policy::default() }
 }
 
 #[test]
 fn nobody_having_spoken_nothing_is_lent() {
-    let effective = resolve(None, None);
+    let effective = resolve(None, None, None);
     let expected = "[lend]\nenabled = false  # default\nidle_minutes = 5  # default\non_battery = false  # default\n\
                     metered = false  # default\nhours = []  # default\nmax_celsius = 80  # default\n\
                     other_cores = 0.6  # default\ncalls = true  # default\nfilms = true  # default\n\
@@ -30,7 +30,7 @@ fn nobody_having_spoken_nothing_is_lent() {
                     # threads is not set  # default\nmemory_percent = 50  # default\ndisk_gib = 50  # default\n\
                     watts_per_thread = 6.0  # default\n\n[sandbox]\ntier = \"basic\"  # default\n";
     assert_eq!(effective.to_string(), expected);
-    assert_eq!(resolve(Some(&Settings::default()), Some(&MachineRules::default())), effective);
+    assert_eq!(resolve(Some(&Settings::default()), None, Some(&Policy::default())), effective);
 }
 
 #[test]
@@ -137,7 +137,7 @@ proptest! {
     ) {
         let asked = [&own, &org].into_iter().flatten().filter_map(|(_, sandbox)| sandbox.tier).max();
         let (own, org) = (own.map(|(a, b)| settings(a, b)), org.map(|(a, b)| machine(a, b)));
-        let found = resolve(own.as_ref(), org.as_ref()).sandbox_tier;
+        let found = resolve(own.as_ref(), None, org.as_ref()).sandbox_tier;
         prop_assert_eq!(found.value, asked.unwrap_or(Tier::Basic));
         let org_asked = org.and_then(|org| org.sandbox.tier);
         prop_assert_eq!(found.locked, org_asked == Some(Tier::Full), "only the organisation's own word is locked");
@@ -148,12 +148,12 @@ proptest! {
         own in any_rules(6), org in any_rules(6), own_tier in any_sandbox(), org_tier in any_sandbox(),
     ) {
         let (own, org) = (settings(own, own_tier), machine(org, org_tier));
-        let with = resolve(Some(&own), Some(&org));
-        prop_assert!(looser(&with, &resolve(Some(&own), None)).is_empty());
+        let with = resolve(Some(&own), None, Some(&org));
+        prop_assert!(looser(&with, &resolve(Some(&own), None, None)).is_empty());
         // One rule more on top of other rules does not loosen either.
         let fewer = LendRules { apps: None, hours: None, threads: None, ..org.lend.clone() };
         let without = machine(fewer, SandboxRules::default());
-        prop_assert!(looser(&with, &resolve(Some(&own), Some(&without))).is_empty());
+        prop_assert!(looser(&with, &resolve(Some(&own), None, Some(&without))).is_empty());
     }
 
     #[test]
@@ -162,10 +162,10 @@ proptest! {
     ) {
         let org = machine(org, org_tier);
         let told = settings(org.lend.clone(), org.sandbox.clone());
-        let with = resolve(Some(&settings(own, own_tier)), Some(&org));
+        let with = resolve(Some(&settings(own, own_tier)), None, Some(&org));
         // Where the organisation is silent, the person's own word is all there is.
         let silent = |key: &&&str| org.to_string().lines().any(|line| line.starts_with(&format!("{key} =")));
-        let alone = resolve(Some(&told), None);
+        let alone = resolve(Some(&told), None, None);
         let loosened = looser(&with, &alone);
         prop_assert!(loosened.iter().find(silent).is_none(), "{:?}", loosened);
     }
@@ -175,10 +175,10 @@ proptest! {
         a in any_rules(6), b in any_rules(6), a_tier in any_sandbox(), b_tier in any_sandbox(),
     ) {
         // Defaults belong to the person's side only, so each side says what the other leaves open.
-        let full = |lend: &LendRules| resolved_as_rules(&resolve(Some(&settings(lend.clone(), SandboxRules::default())), None));
+        let full = |lend: &LendRules| resolved_as_rules(&resolve(Some(&settings(lend.clone(), SandboxRules::default())), None, None));
         let (a, b) = (full(&a), full(&b));
-        let one = resolve(Some(&settings(a.clone(), a_tier.clone())), Some(&machine(b.clone(), b_tier.clone())));
-        let other = resolve(Some(&settings(b, b_tier)), Some(&machine(a, a_tier)));
+        let one = resolve(Some(&settings(a.clone(), a_tier.clone())), None, Some(&machine(b.clone(), b_tier.clone())));
+        let other = resolve(Some(&settings(b, b_tier)), None, Some(&machine(a, a_tier)));
         prop_assert!(looser(&one, &other).is_empty() && looser(&other, &one).is_empty());
     }
 
@@ -186,11 +186,11 @@ proptest! {
     fn what_counts_reads_back(
         own in any_rules(APPS_MAX / 2), org in any_rules(APPS_MAX / 2), own_tier in any_sandbox(), org_tier in any_sandbox(),
     ) {
-        let found = resolve(Some(&settings(own, own_tier)), Some(&machine(org, org_tier)));
+        let found = resolve(Some(&settings(own, own_tier)), None, Some(&machine(org, org_tier)));
         let again = Settings::parse("a", &found.to_string()).unwrap();
         prop_assert_eq!(again.sandbox.tier, Some(found.sandbox_tier.value));
         prop_assert_eq!(&again.lend, &resolved_as_rules(&found));
-        prop_assert_eq!(resolved_as_rules(&resolve(Some(&again), None)), again.lend);
+        prop_assert_eq!(resolved_as_rules(&resolve(Some(&again), None, None)), again.lend);
     }
 
     #[test]
@@ -198,13 +198,13 @@ proptest! {
         own in any_rules(6), org in any_rules(6), own_tier in any_sandbox(), org_tier in any_sandbox(),
     ) {
         let org = machine(org, org_tier);
-        let found = resolve(Some(&settings(own, own_tier)), Some(&org));
+        let found = resolve(Some(&settings(own, own_tier)), None, Some(&org));
         // The loosest file a person could write.
         let wish = "enabled = true\nidle_minutes = 1\non_battery = true\nmetered = true\nhours = []\nmax_celsius = 0\n\
                     other_cores = 0\ncalls = false\nfilms = false\nfull_screen = false\nremote = false\napps = []\n\
                     memory_percent = 90\ndisk_gib = 1000000\n[sandbox]\ntier = \"basic\"";
         let wish = Settings::parse("a", &format!("[lend]\n{wish}")).unwrap();
-        let loose = resolve(Some(&wish), Some(&org));
+        let loose = resolve(Some(&wish), None, Some(&org));
         for (row, wished) in found.rows().iter().zip(loose.rows()).filter(|(row, _)| row.locked) {
             prop_assert_eq!(row.source, Source::Machine);
             prop_assert_eq!(&row.value, &wished.value, "{}", row.key);

@@ -3,7 +3,7 @@ use std::fmt;
 use lull_types::Tier;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
-use crate::{Hours, PolicyError, read};
+use crate::{Hours, OrgRules, PolicyError, read, read::Author};
 
 /// The longest wait for its owner to stay away, in minutes.
 pub const IDLE_MINUTES_MAX: u16 = 24 * 60;
@@ -35,20 +35,16 @@ pub struct Settings {
     pub sandbox: SandboxRules,
 }
 
-/// What the organisation decided for this machine: a file that only the system's administrator can write.
+/// What the organisation decided: a signed document that the relay hands to every machine, or a file that only a
+/// machine's administrator can write.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct MachineRules {
+pub struct Policy {
     /// The table `[lend]`.
     pub lend: LendRules,
     /// The table `[sandbox]`.
     pub sandbox: SandboxRules,
-}
-
-/// What any file of settings or rules holds.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Tables {
-    pub(crate) lend: LendRules,
-    pub(crate) sandbox: SandboxRules,
+    /// All other tables.
+    pub org: OrgRules,
 }
 
 /// The table `[sandbox]` as one file has it; `None`: the file does not say.
@@ -103,19 +99,18 @@ impl Settings {
     /// # Errors
     /// [`PolicyError`]: the first thing in it that cannot be followed. Nothing of the file counts then.
     pub fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
-        let Tables { lend, sandbox } = read::tables(file, text)?;
+        let Policy { lend, sandbox, .. } = read::tables(file, text, Author::Person)?;
         Ok(Self { lend, sandbox })
     }
 }
 
-impl MachineRules {
+impl Policy {
     /// Reads the organisation's file; `file` is its name in errors.
     ///
     /// # Errors
     /// [`PolicyError`]: the first thing in it that cannot be followed. Nothing of the file counts then.
     pub fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
-        let Tables { lend, sandbox } = read::tables(file, text)?;
-        Ok(Self { lend, sandbox })
+        read::tables(file, text, Author::Organisation)
     }
 }
 
@@ -173,7 +168,7 @@ fn whole(number: impl Into<i64>) -> Value {
 }
 
 /// Both tables as TOML that reads back to the same; a table that says nothing is left out, `[lend]` is not.
-fn show(lend: &LendRules, sandbox: &SandboxRules, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn document(lend: &LendRules, sandbox: &SandboxRules) -> DocumentMut {
     let table: Table = lend.values().map(|(key, value)| (key, Item::Value(value))).collect();
     let mut document = DocumentMut::new();
     document.insert("lend", Item::Table(table));
@@ -181,25 +176,28 @@ fn show(lend: &LendRules, sandbox: &SandboxRules, f: &mut fmt::Formatter<'_>) ->
         let tier = (SANDBOX_KEYS[0], Item::Value(Value::from(tier.name())));
         document.insert("sandbox", Item::Table(Table::from_iter([tier])));
     }
-    write!(f, "{document}")
+    document
 }
 
 /// As TOML that reads back to the same.
 impl fmt::Display for LendRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(self, &SandboxRules::default(), f)
+        document(self, &SandboxRules::default()).fmt(f)
     }
 }
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(&self.lend, &self.sandbox, f)
+        document(&self.lend, &self.sandbox).fmt(f)
     }
 }
 
-impl fmt::Display for MachineRules {
+/// The canonical form: the same rules are the same text, whoever wrote them and however.
+impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(&self.lend, &self.sandbox, f)
+        let mut document = document(&self.lend, &self.sandbox);
+        self.org.write(&mut document);
+        document.fmt(f)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The rules as they are shown and changed, without a word of any language.
 
-use lull_types::{Control, RuleSaid, RuleSource, RuleUnit, RuleValue, RuleView, Tier};
+use lull_types::{Control, OrgRuleView, RuleSaid, RuleSource, RuleUnit, RuleValue, RuleView, Tier};
 
 use crate::{
     APP_BYTES_MAX, APPS_MAX, CELSIUS_MAX, CELSIUS_MIN, DISK_GIB_MAX, Effective, Hours, IDLE_MINUTES_MAX,
-    MEMORY_PERCENT_MAX, OTHER_CORES_MAX, Resolved, Row, Source, THREADS_MAX, WATTS_PER_THREAD_MAX,
+    MEMORY_PERCENT_MAX, OTHER_CORES_MAX, OrgRow, Resolved, Row, Source, THREADS_MAX, WATTS_PER_THREAD_MAX,
 };
 
 /// The least that a number with a point can be set to, and its step.
@@ -24,6 +24,19 @@ impl Effective {
     #[must_use]
     pub fn views(&self) -> Vec<RuleView> {
         self.rows().into_iter().zip(self.shapes()).map(view).collect()
+    }
+
+    /// What only the organisation decides, in the order of the file.
+    #[must_use]
+    pub fn org_views(&self) -> Vec<OrgRuleView> {
+        let said = |(source, said): &(Source, String)| RuleSaid { source: (*source).into(), said: said.clone() };
+        let view = |row: &OrgRow| OrgRuleView {
+            key: row.key.clone(),
+            value: row.value.clone(),
+            source: row.source.into(),
+            said: row.overrode.iter().map(said).collect(),
+        };
+        self.org_rows.iter().map(view).collect()
     }
 
     /// In the order of [`Effective::rows`].
@@ -47,6 +60,8 @@ impl Effective {
             disk_gib,
             watts_per_thread,
             sandbox_tier,
+            org: _,
+            org_rows: _,
         } = self;
         vec![
             switch(enabled),
@@ -120,6 +135,7 @@ impl From<Source> for RuleSource {
         match source {
             Source::Default => Self::Default,
             Source::Settings => Self::Settings,
+            Source::Policy => Self::Policy,
             Source::Machine => Self::Organisation,
         }
     }
@@ -168,17 +184,17 @@ fn choice(found: &Resolved<Tier>) -> Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MachineRules, Settings, resolve};
+    use crate::{Policy, Settings, resolve};
 
     fn found(settings: &str, machine: &str, key: &str) -> RuleView {
-        let (settings, machine) = (Settings::parse("s", settings).unwrap(), MachineRules::parse("m", machine).unwrap());
-        let views = resolve(Some(&settings), Some(&machine)).views();
+        let (settings, machine) = (Settings::parse("s", settings).unwrap(), Policy::parse("m", machine).unwrap());
+        let views = resolve(Some(&settings), None, Some(&machine)).views();
         views.into_iter().find(|view| view.key == key).unwrap()
     }
 
     #[test]
     fn each_rule_is_shown_once_under_its_own_key() {
-        let effective = resolve(None, None);
+        let effective = resolve(None, None, None);
         let views = effective.views();
         let keys: Vec<String> = effective.rows().iter().map(|row| format!("{}.{}", row.table, row.key)).collect();
         assert_eq!(views.iter().map(|view| view.key.clone()).collect::<Vec<_>>(), keys);

@@ -24,8 +24,13 @@ use crate::{
     grant::Granter,
     ledger::Run,
     metrics::Metrics,
+    orders::Standing,
     recorder::Record,
 };
+
+mod orders;
+
+pub(crate) use orders::Following;
 
 /// Events that may wait for the actor; whoever brings more waits.
 pub(crate) const EVENTS_MAX: usize = 8_192;
@@ -55,8 +60,14 @@ pub(crate) enum Event {
     Settled { job: JobId, epoch: Epoch, usage: Usage },
     /// A node was shut out.
     Revoked { node: NodeId },
+    /// What counts for everybody has changed.
+    Orders(Box<Standing>),
+    /// A node says which policy it follows, or why it cannot.
+    Follows { node: NodeId, generation: u64, version: u64, fault: Option<Fault> },
     /// Someone wants to see the state.
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Someone wants to know how far the policy has come.
+    Following(oneshot::Sender<Following>),
     /// No new jobs; answers when the running ones have ended.
     Drain(oneshot::Sender<()>),
     /// End what still runs.
@@ -69,6 +80,7 @@ pub(crate) struct Arrival {
     pub(crate) node: NodeId,
     pub(crate) generation: u64,
     pub(crate) groups: Vec<String>,
+    pub(crate) user: String,
     pub(crate) chain: DeviceChain,
     pub(crate) sealing: Signed<SealingCertificate>,
 }
@@ -94,6 +106,8 @@ struct Member {
     team: Team,
     chain: DeviceChain,
     sealing: Signed<SealingCertificate>,
+    /// The policy that it follows, or cannot.
+    follows: Option<(u64, Option<Fault>)>,
 }
 
 /// The one owner of the scheduler's state.
@@ -106,6 +120,9 @@ pub(crate) struct Actor {
     pub(crate) metrics: Arc<Metrics>,
     members: BTreeMap<NodeId, Member>,
     revoked: BTreeSet<NodeId>,
+    words: orders::Words,
+    /// The day that quotas count for, from 1970-01-01 in UTC.
+    day: u64,
     streams: BTreeMap<RunId, oneshot::Sender<StreamEnd>>,
     catalogue: Bytes,
     catalogue_version: u64,
@@ -132,6 +149,8 @@ impl Actor {
             metrics,
             members: BTreeMap::new(),
             revoked: BTreeSet::new(),
+            words: orders::Words::default(),
+            day: 0,
             streams: BTreeMap::new(),
             catalogue: Bytes::new(),
             catalogue_version: 0,
@@ -163,6 +182,7 @@ impl Actor {
                 }
                 () = &mut timer, if self.next_due().is_some() => self.input(Input::Tick),
             }
+            self.look_at_the_day();
             self.send_catalogue();
             if self.streams.is_empty()
                 && let Some(reply) = self.draining.take()
@@ -202,6 +222,15 @@ impl Actor {
                 self.revoked.insert(node);
                 self.shut_out(node);
             }
+            Event::Orders(standing) => self.follow(*standing),
+            Event::Follows { node, generation, version, fault } => {
+                if self.is_current(node, generation) {
+                    self.follows(node, version, fault);
+                }
+            }
+            Event::Following(reply) => {
+                let _ = reply.send(self.following());
+            }
             Event::Snapshot(reply) => {
                 let _ = reply.send(self.snapshot());
             }
@@ -224,7 +253,7 @@ impl Actor {
     }
 
     fn up(&mut self, arrival: Arrival) {
-        let Arrival { node, generation, groups, chain, sealing } = arrival;
+        let Arrival { node, generation, groups, user, chain, sealing } = arrival;
         if self.revoked.contains(&node) {
             self.shut_out(node);
             return;
@@ -233,8 +262,9 @@ impl Actor {
             return;
         }
         let team = Team::of(node, &groups);
-        self.members.insert(node, Member { generation, team, chain, sealing });
-        self.input(Input::NodeUp { node, groups });
+        self.members.insert(node, Member { generation, team, chain, sealing, follows: None });
+        self.greet(node);
+        self.input(Input::NodeUp { node, groups, user });
         self.fabric.send(node, self.catalogue.clone());
     }
 
@@ -311,6 +341,7 @@ impl Actor {
                         Cut::Cancelled => StreamEnd::Cancelled,
                         Cut::LenderLost => StreamEnd::LenderLost,
                         Cut::TooLong => StreamEnd::Refused,
+                        Cut::Forbidden => StreamEnd::Forbidden,
                     });
                 }
                 None

@@ -11,18 +11,21 @@ use lull_store::rusqlite::Connection;
 use lull_types::NodeId;
 use lull_wire::{
     SecretKey, Signed, Token,
-    identity::{GROUPS_MAX, Invitation, name_fits},
+    identity::{GROUPS_MAX, Invitation, MACHINES_MAX, name_fits},
     random,
 };
 use serde::Serialize;
 
 pub use crate::ledger::{Audit, AuditRow, Deed, NodeRow, UsageRow};
+pub use crate::policy::{
+    POLICY_DAYS, POLICY_DAYS_MAX, Pushed, Reach, Standing as PolicyStanding, push as policy_push, standing as policy,
+};
 use crate::{
     RelayError, clock,
     home::{RootHome, admin_file, database, existing_database, lock_file},
     http::{AdminFile, RevokeBody},
     ledger::{self, LedgerError},
-    lock,
+    lock, policy,
 };
 
 /// The most devices that one token may bring in.
@@ -55,11 +58,34 @@ pub struct Revoked {
     pub live: bool,
 }
 
-/// Makes a token for `uses` devices, good for `ttl_s` seconds. Needs `DIR/root` only.
+/// Whom a token brings in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenWish {
+    /// Their groups.
+    pub groups: Vec<String>,
+    /// How many devices.
+    pub uses: u32,
+    /// For how long it may be used, in seconds.
+    pub ttl_s: u64,
+    /// The names of the machines that may use it, each once; none: any.
+    pub machines: Vec<String>,
+    /// Who works at them; empty: each machine stands for itself.
+    pub user: String,
+}
+
+impl Default for TokenWish {
+    fn default() -> Self {
+        Self { groups: Vec::new(), uses: 1, ttl_s: 3_600, machines: Vec::new(), user: String::new() }
+    }
+}
+
+/// Makes a token. Needs `DIR/root` only.
 ///
 /// # Errors
 /// [`RelayError`] when the root's folder is away, or a bound is broken.
-pub fn token_create(dir: &Path, groups: &[String], uses: u32, ttl_s: u64) -> Result<Token, RelayError> {
+pub fn token_create(dir: &Path, wish: &TokenWish) -> Result<Token, RelayError> {
+    let TokenWish { groups, uses, ttl_s, machines, user } = wish;
+    let (uses, ttl_s) = (*uses, *ttl_s);
     let bad = |text: String| Err(RelayError::BadRequest(text));
     if groups.len() > GROUPS_MAX || !groups.iter().all(|group| name_fits(group)) {
         return bad(format!("a token names at most {GROUPS_MAX} groups, each of 1 to 64 printable bytes"));
@@ -70,14 +96,20 @@ pub fn token_create(dir: &Path, groups: &[String], uses: u32, ttl_s: u64) -> Res
     if ttl_s == 0 || ttl_s > TTL_MAX_S {
         return bad(format!("a token lasts 1 second to {} days", TTL_MAX_S / 86_400));
     }
+    if machines.len() > MACHINES_MAX || !machines.iter().all(|machine| name_fits(machine)) {
+        return bad(format!("a token names at most {MACHINES_MAX} machines, each of 1 to 64 printable bytes"));
+    }
+    if !user.is_empty() && !name_fits(user) {
+        return bad("a person's name has 1 to 64 printable bytes".into());
+    }
     let root = RootHome::load(dir)?;
     let key = SecretKey::generate();
+    let not_after_s = clock::now_s().saturating_add(ttl_s);
     let made = Invitation {
-        id: random(),
-        groups: groups.to_vec(),
-        uses,
-        not_after_s: clock::now_s().saturating_add(ttl_s),
-        key: key.public(),
+        machines: machines.clone(),
+        user: user.clone(),
+        policy: policy::floor(dir)?,
+        ..Invitation::new(random(), groups.clone(), uses, not_after_s, key.public())
     };
     let invitation = Signed::sign(&made, &root.key).map_err(|error| RelayError::BadRequest(error.to_string()))?;
     tell_of_token(dir, &made)?;
@@ -163,12 +195,12 @@ pub fn usage(dir: &Path) -> Result<Vec<UsageRow>, RelayError> {
     ledger::usage(&open(dir)?).map_err(ledger_fault)
 }
 
-fn open(dir: &Path) -> Result<Connection, RelayError> {
+pub(crate) fn open(dir: &Path) -> Result<Connection, RelayError> {
     Ok(ledger::open(&existing_database(dir)?)?)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
-fn ledger_fault(error: lull_store::rusqlite::Error) -> RelayError {
+pub(crate) fn ledger_fault(error: lull_store::rusqlite::Error) -> RelayError {
     LedgerError::Database(error.to_string()).into()
 }
 
@@ -191,13 +223,13 @@ fn find(rows: Vec<NodeRow>, wanted: &str) -> Result<NodeRow, RelayError> {
     Err(RelayError::NoSuchNode(text))
 }
 
-struct Answer {
-    status: u16,
-    body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What came of asking the relay.
-enum Reply {
+pub(crate) enum Reply {
     /// No relay runs from this folder.
     NobodyRuns,
     Answer(Answer),
@@ -206,7 +238,7 @@ enum Reply {
 }
 
 /// Asks the running relay. Only its lock says that there is none: its admin file may be gone, damaged or out of date.
-fn call(dir: &Path, method: &str, path: &str, body: &[u8]) -> Reply {
+pub(crate) fn call(dir: &Path, method: &str, path: &str, body: &[u8]) -> Reply {
     match lock::is_held(dir) {
         Ok(false) => Reply::NobodyRuns,
         Ok(true) => ask(dir, method, path, body).map_or_else(Reply::NotReached, Reply::Answer),

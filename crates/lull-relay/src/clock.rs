@@ -12,6 +12,21 @@ pub(crate) fn day_of(now_s: u64) -> u64 {
     now_s / 86_400
 }
 
+/// How long a wait for a moment of the day lasts before the clock is looked at again: it may be set, or the machine may
+/// have slept.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Resolves when the wall clock shows that moment, in seconds since 1970.
+pub(crate) async fn reached(at_s: u64) {
+    loop {
+        let left = Duration::from_secs(at_s.saturating_sub(now_s()));
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(LOOK_EVERY)).await;
+    }
+}
+
 /// The clock that the scheduler goes by: it counts from the relay's start and never goes back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock(Instant);

@@ -7,7 +7,7 @@ use lull_wire::{
     FrameError, Signed,
     control::{self, FromNode, FromRelay},
     frame,
-    identity::{Device, DeviceChain, SealingCertificate, name_fits},
+    identity::{Device, DeviceChain, Membership, SealingCertificate, name_fits},
     job::Receipt,
 };
 use quinn::{Connection, RecvStream, SendStream};
@@ -19,7 +19,7 @@ use crate::{
     convert::{self, Said},
     fabric::{FAREWELL_MAX_MS, Fabric as _, Inbox},
     gate::Ticket,
-    ledger::{CheckedReceipt, Standing},
+    ledger::{self, CheckedReceipt, Standing},
     recorder::Record,
     shared::Shared,
     splice,
@@ -35,6 +35,8 @@ struct Known {
     device: Device,
     version: String,
     arrival: Arrival,
+    /// The id of the key that it asks with.
+    member: Option<NodeId>,
 }
 
 /// Serves an enrolled node until its connection ends.
@@ -55,7 +57,12 @@ pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, peer: Pee
         }
     };
     drop(ticket);
-    let Known { device, version, mut arrival } = known;
+    let Known { device, version, mut arrival, member } = known;
+    if let Some(member) = member
+        && let Err(error) = shared.ledger.member(device.node, member).await
+    {
+        tracing::error!(%error, node = %device.node, "the key that a node asks with was not written down");
+    }
     let welcome = encode(&FromRelay::Welcome { node: device.node, now_s: clock::now_s() });
     let inbox = shared.fabric.join(device.node, &connection, welcome);
     arrival.generation = inbox.generation;
@@ -70,13 +77,19 @@ pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, peer: Pee
     if shared.events.send(Event::Up(Box::new(arrival))).await.is_ok() {
         let _ = shared.recorder.send(Record::Seen { node: device.node, version: version.clone() }).await;
         // A task of its own: this one is as large as all that happened until now, and a node stays for days.
-        tokio::spawn(stay(shared, connection, Guest { device, version, recv, writer, inbox }));
+        tokio::spawn(stay(
+            shared,
+            connection,
+            Guest { device, until_s: peer.not_after_s, version, recv, writer, inbox },
+        ));
     }
 }
 
 /// A node that has come in, and its control stream.
 struct Guest {
     device: Device,
+    /// When its certificate ends, in seconds since 1970.
+    until_s: u64,
     version: String,
     recv: RecvStream,
     writer: Writer,
@@ -114,7 +127,9 @@ async fn meet(shared: &Shared, peer: Peer, recv: &mut RecvStream) -> Result<Know
         Err(error) => return Err(Fault::new(Code::Storage, error.to_string())),
     }
     match frame::read(recv, control::BYTES_MAX).await {
-        Ok(Some(FromNode::Hello { chain, sealing, version })) => verify(shared, peer, chain, sealing, version),
+        Ok(Some(FromNode::Hello { chain, sealing, version, membership })) => {
+            verify(shared, peer, chain, sealing, version, membership)
+        }
         Ok(Some(_)) => Err(Fault::new(Code::BadRequest, "the first message must be Hello")),
         Ok(None) => Err(Fault::new(Code::BadFrame, "the control stream ended before Hello")),
         Err(error) => Err(bad_frame(&error)),
@@ -127,6 +142,7 @@ fn verify(
     chain: DeviceChain,
     sealing: Signed<SealingCertificate>,
     version: String,
+    membership: Option<Membership>,
 ) -> Result<Known, Fault> {
     let bad = |text: String| Fault::new(Code::BadSeal, text);
     let (device, _) = chain.verify_sealing(&shared.root, &sealing).map_err(|error| bad(error.to_string()))?;
@@ -137,8 +153,21 @@ fn verify(
         return Err(Fault::new(Code::BadRequest, "the version has 1 to 64 printable bytes"));
     }
     let groups = device.groups.clone();
-    let arrival = Arrival { node: device.node, generation: 0, groups, chain, sealing };
-    Ok(Known { device, version, arrival })
+    let member = membership.map(|membership| check_member(shared, &device, &membership)).transpose()?;
+    let user = ledger::user_of(device.node, &device.invitation.user);
+    let arrival = Arrival { node: device.node, generation: 0, groups, user, chain, sealing };
+    Ok(Known { device, version, arrival, member })
+}
+
+/// The key that a node asks with must come from the invitation that it joined with.
+fn check_member(shared: &Shared, device: &Device, membership: &Membership) -> Result<NodeId, Fault> {
+    let bad = |text: String| Fault::new(Code::BadSeal, text);
+    let member = membership.verify(&shared.root).map_err(|error| bad(error.to_string()))?;
+    let invitation = membership.invitation.open(&shared.root).map_err(|error| bad(error.to_string()))?;
+    if invitation.id != device.invitation.id {
+        return Err(bad("the key that asks belongs to another invitation than the machine".into()));
+    }
+    Ok(member.id)
 }
 
 fn bad_frame(error: &FrameError) -> Fault {
@@ -147,9 +176,10 @@ fn bad_frame(error: &FrameError) -> Fault {
 
 /// All three directions of a connection, until one ends. A fault is what the node should hear before the end.
 async fn talk(shared: &Arc<Shared>, connection: &Connection, guest: &mut Guest) -> Option<Fault> {
-    let Guest { device, recv, writer, inbox, .. } = guest;
+    let Guest { device, until_s, recv, writer, inbox, .. } = guest;
     tokio::select! {
         biased;
+        () = clock::reached(*until_s) => Some(Fault::new(Code::Expired, "this machine's certificate is over: renew it")),
         fault = &mut inbox.farewell => fault.ok(),
         fault = listen(shared, device, inbox.generation, recv) => fault,
         () = speak(writer, &mut inbox.frames) => {
@@ -172,6 +202,9 @@ async fn listen(shared: &Shared, device: &Device, generation: u64, recv: &mut Re
         match convert::said(node, message) {
             Said::Input(input) => {
                 shared.events.send(Event::Said { node, generation, input: Box::new(input) }).await.ok()?;
+            }
+            Said::Follows { version, fault } => {
+                shared.events.send(Event::Follows { node, generation, version, fault }).await.ok()?;
             }
             Said::Receipt(signed) => match check_receipt(device, signed) {
                 Ok(receipt) => shared.recorder.send(Record::Receipt(Box::new(receipt))).await.ok()?,

@@ -1,6 +1,10 @@
 use lull_core::scheduler::{self, CatalogueEntry, Input, Refusal};
+use lull_policy::Quota;
 use lull_types::{Code, Fault, NodeId, Sampling};
 use lull_wire::control::{self, CatalogueModel, FromNode, MODEL_NAME_BYTES_MAX, OFFERED_MODELS_MAX};
+
+/// The most labels of one offer that are looked at.
+const LABELS_MAX: usize = 64;
 
 /// What becomes of a message from a node.
 #[derive(Debug)]
@@ -9,6 +13,13 @@ pub(crate) enum Said {
     Input(Input),
     /// It is a receipt.
     Receipt(lull_wire::Signed<lull_wire::job::Receipt>),
+    /// It says which policy it follows.
+    Follows {
+        /// The version.
+        version: u64,
+        /// Why it cannot.
+        fault: Option<Fault>,
+    },
     /// It is a question that cannot be asked; the connection goes on.
     Refused(control::Submit, Fault),
     /// It has no place here; the connection ends.
@@ -33,6 +44,7 @@ pub(crate) fn said(node: NodeId, message: FromNode) -> Said {
             Said::Input(Input::Declined { node, job, epoch, code: reason.code })
         }
         FromNode::Receipt(receipt) => Said::Receipt(receipt),
+        FromNode::Follows { version, fault } => Said::Follows { version, fault },
     }
 }
 
@@ -75,7 +87,8 @@ fn to_offer(offer: control::Offer) -> scheduler::Offer {
         decode_tps: model.decode_tps,
         prefill_tps: model.prefill_tps,
     };
-    scheduler::Offer { models: offer.models.into_iter().map(model).collect(), slots: offer.slots }
+    let labels = offer.labels.into_iter().take(LABELS_MAX).collect();
+    scheduler::Offer { models: offer.models.into_iter().map(model).collect(), slots: offer.slots, labels }
 }
 
 fn to_submit(submit: control::Submit) -> scheduler::Submit {
@@ -113,9 +126,33 @@ pub(crate) fn refusal(why: Refusal) -> Fault {
         Refusal::ContextExceeded => {
             (Code::ContextExceeded, "the prompt is too long for every machine that has this model: shorten it")
         }
+        Refusal::Denied(denied) => return Fault::new(Code::Forbidden, denied.to_string()),
+        Refusal::LabelNowhere(denied) => {
+            let text =
+                format!("no machine that may see this is there now: {denied}; try again later, or use another label");
+            return Fault::new(Code::NoLender, text);
+        }
+        Refusal::Quota { quota, left } => return used_up(&quota, left),
         Refusal::BadEpoch => (Code::BadRequest, "this job or run was asked for before: number a new one"),
     };
     Fault::new(code, text)
+}
+
+fn used_up(quota: &Quota, left: u64) -> Fault {
+    let whose = match (&quota.group, &quota.user) {
+        (_, Some(user)) => format!("of {user}"),
+        (Some(group), None) if quota.each => format!("of each member of {group}"),
+        (Some(group), None) => format!("of {group} together"),
+        (None, None) if quota.each => "of each person".into(),
+        (None, None) => "of everybody together".into(),
+    };
+    let model = quota.model.as_ref().map(|model| format!(" with {model}")).unwrap_or_default();
+    let text = format!(
+        "{left} tokens are left of the {} a day {whose}{model}: make the question or its longest answer shorter, or ask \
+         again after midnight UTC (rule quotas)",
+        quota.tokens_per_day
+    );
+    Fault::new(Code::QuotaUsed, text)
 }
 
 pub(crate) fn revoked() -> Fault {

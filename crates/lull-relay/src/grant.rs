@@ -3,6 +3,7 @@ use lull_types::{NodeId, Pseudonym};
 use lull_wire::{
     SecretKey, Signed, control,
     job::{GRANT_OPEN_S, Grant},
+    policy::DenyList,
 };
 use ring::hmac;
 
@@ -55,6 +56,13 @@ impl Granter {
             not_after_s: clock::now_s() + GRANT_OPEN_S,
         };
         Signed::sign(&grant, &self.key).ok()
+    }
+}
+
+impl Granter {
+    /// Whom other machines must not deal with, signed.
+    pub(crate) fn deny_list(&self, list: &DenyList) -> Option<Signed<DenyList>> {
+        Signed::sign(list, &self.key).ok()
     }
 }
 

@@ -23,6 +23,8 @@ use crate::{
 const ADDRESS_BYTES_MAX: usize = 255;
 /// The longest signed statement, in bytes.
 const STATEMENT_BYTES_MAX: usize = 16 * 1024;
+/// The file in the root's folder that tells the last policy's version.
+const POLICY_VERSION: &str = "policy.version";
 /// The rights of a folder that let its group or anybody change it.
 #[cfg(unix)]
 const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -101,6 +103,8 @@ impl Org {
 pub(crate) struct RootHome {
     pub(crate) org: Org,
     pub(crate) key: SecretKey,
+    /// The version of the last policy that was signed here; 0: none was.
+    pub(crate) policy_version: u64,
 }
 
 impl RootHome {
@@ -112,7 +116,18 @@ impl RootHome {
         if key.public() != org.root {
             return Err(damaged(&path, "it is not the key that org.json names"));
         }
-        Ok(Self { org, key })
+        let path = folder.join(POLICY_VERSION);
+        let policy_version = match fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().map_err(|error| damaged(&path, error))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(error) => return Err(io(&path)(error)),
+        };
+        Ok(Self { org, key, policy_version })
+    }
+
+    /// Writes down that a policy of this version was signed.
+    pub(crate) fn note_policy(&self, dir: &Path, version: u64) -> Result<(), RelayError> {
+        crate::files::replace(&root_folder(dir).join(POLICY_VERSION), format!("{version}\n").as_bytes())
     }
 }
 

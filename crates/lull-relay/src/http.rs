@@ -88,6 +88,8 @@ pub(crate) fn start(
         .route("/metrics", get(metrics))
         .route("/admin/revoke", post(revoke))
         .route("/admin/connected", get(connected))
+        .route("/admin/look", post(look))
+        .route("/admin/policy", get(following))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(admin);
     let stopped = async move {
@@ -140,11 +142,34 @@ async fn revoke(State(admin): State<Arc<Admin>>, headers: HeaderMap, body: Bytes
     // First out of the pool, then into the books: a full disk must not keep it in.
     let closed = admin.shared.events.send(Event::Revoked { node }).await.is_ok();
     let written = admin.shared.ledger.revoke(node, clock::now_s(), "the relay's administrator".into()).await;
+    // Others hear of it from the books.
+    admin.shared.look.notify_one();
     tracing::warn!(%node, "revoked");
     match written {
         Ok(true) if closed => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => StatusCode::NOT_FOUND.into_response(),
         Ok(true) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Something has been written into the ledger that concerns everybody.
+async fn look(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    if !is_owner(&admin, &headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    admin.shared.look.notify_one();
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn following(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    if !is_owner(&admin, &headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let (reply, answer) = oneshot::channel();
+    let asked = admin.shared.events.send(Event::Following(reply)).await;
+    match (asked, timeout(Duration::from_millis(SNAPSHOT_MAX_MS), answer).await) {
+        (Ok(()), Ok(Ok(following))) => Json(following).into_response(),
+        _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 

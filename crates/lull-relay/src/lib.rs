@@ -21,9 +21,10 @@ mod http;
 pub mod ledger;
 mod lock;
 mod metrics;
+mod orders;
+mod policy;
 mod recorder;
 mod relay;
-mod revocations;
 mod shared;
 mod splice;
 

@@ -6,7 +6,7 @@ use lull_wire::{ALPN_ENROL, ALPN_NODE};
 use quinn::{Endpoint, Incoming};
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, mpsc, oneshot, watch},
+    sync::{Notify, Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -25,8 +25,8 @@ use crate::{
     ledger::{Deed, Ledger as _, SqliteLedger},
     lock::RelayLock,
     metrics::Metrics,
+    orders::{self, Author},
     recorder::{self, RECORDS_MAX},
-    revocations,
     shared::Shared,
 };
 
@@ -58,7 +58,7 @@ pub struct Relay {
     admin: JoinHandle<()>,
     actor: JoinHandle<()>,
     recorder: JoinHandle<()>,
-    revocations: JoinHandle<()>,
+    watching: JoinHandle<()>,
     accepting: JoinHandle<()>,
     _lock: Arc<RelayLock>,
     ended: watch::Receiver<bool>,
@@ -74,6 +74,11 @@ impl Relay {
         let lock = Arc::new(RelayLock::take(dir).await?);
         let ledger = Arc::new(SqliteLedger::open(&existing_database(dir)?)?);
         let models = ledger.models().await?;
+        let author = Author { root: home.org.root, org: home.org.name.clone() };
+        let orders = ledger.orders().await?;
+        let standing = author.read_first(orders.clone())?;
+        let today = clock::day_of(clock::now_s());
+        let used = ledger.used(today).await?;
         let started = Deed::RelayStarted { version: env!("CARGO_PKG_VERSION").into() };
         ledger.note(clock::now_s(), admin::administrator(), started).await?;
         let listener = Listener { address: options.listen, reset_key: reset_key(&home.secret) };
@@ -91,12 +96,16 @@ impl Relay {
         let seed = u64::from_le_bytes(lull_wire::random());
         let scheduler = Scheduler::new(seed, models);
         let granter = Granter::new(home.grant_key.clone(), &home.secret);
-        let actor =
+        let mut actor =
             Actor::new(Clock::start(), scheduler, fabric.clone(), granter, records.clone(), Arc::clone(&metrics));
+        actor.day(today, used);
+        actor.follow(standing);
         let actor = tokio::spawn(actor.run(event_queue));
         let recorder = recorder::run(ledger.clone(), record_queue, events.downgrade(), Arc::clone(&metrics));
         let recorder = tokio::spawn(recorder);
-        let revocations = tokio::spawn(revocations::watch(ledger.clone(), events.downgrade()));
+        let look = Arc::new(Notify::new());
+        let watching = orders::watch(ledger.clone(), author, events.downgrade(), Arc::clone(&look), orders);
+        let watching = tokio::spawn(watching);
         let org = home.org.name;
         let shared = Arc::new(Shared {
             root: home.org.root,
@@ -108,6 +117,7 @@ impl Relay {
             events: events.clone(),
             recorder: records,
             metrics,
+            look,
             gate: Gate::default(),
             enrolments: Semaphore::new(enrol::ENROLMENTS_MAX),
         });
@@ -126,7 +136,7 @@ impl Relay {
             admin,
             actor,
             recorder,
-            revocations,
+            watching,
             accepting,
             _lock: lock,
             ended,
@@ -169,7 +179,7 @@ impl Relay {
             end(admin).await;
         }
         end(self.accepting).await;
-        end(self.revocations).await;
+        end(self.watching).await;
         drop(self.events);
         let _ = timeout(limit, self.actor).await;
         let _ = timeout(limit, self.recorder).await;

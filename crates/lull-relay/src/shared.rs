@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use lull_net::Authority;
 use lull_wire::{PublicKey, Signed, identity::RelayStatement};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::{actor::Event, fabric::LocalFabric, gate::Gate, ledger::Ledger, metrics::Metrics, recorder::Record};
 
@@ -17,6 +17,8 @@ pub(crate) struct Shared {
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) recorder: mpsc::Sender<Record>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Has the ledger asked at once what counts for everybody.
+    pub(crate) look: Arc<Notify>,
     pub(crate) gate: Gate,
     pub(crate) enrolments: Semaphore,
 }

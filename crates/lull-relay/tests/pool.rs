@@ -4,7 +4,10 @@
 mod common;
 
 use common::{Device, Node, Org, now_s, offer, run, running, soon, submit};
-use lull_relay::{Relay, RelayError, RelayOptions, admin, admin::Deed};
+use lull_relay::{
+    Relay, RelayError, RelayOptions,
+    admin::{self, Deed, TokenWish},
+};
 use lull_types::{Code, Epoch, Fault};
 use lull_wire::{
     SecretKey, Signed, Token,
@@ -79,7 +82,7 @@ async fn what_does_not_come_from_root_does_not_get_in() {
     });
     assert_eq!(swapped.await.unwrap_err().code, Code::BadSeal);
 
-    let over = admin::token_create(org.dir(), &[], 1, 1).unwrap();
+    let over = admin::token_create(org.dir(), &TokenWish { uses: 1, ttl_s: 1, ..TokenWish::default() }).unwrap();
     let late = Device::new(&over, "late");
     let end_s = over.invitation.open(&over.root).unwrap().not_after_s;
     while now_s() <= end_s {
@@ -462,7 +465,8 @@ async fn a_relay_restarts_without_root_and_knows_everything_again() {
     submitter.say(&FromNode::Submit(submit("m"))).await;
     assert!(matches!(submitter.next().await, FromRelay::Queued { ahead: 0, .. }));
     assert!(common::http_get(relay.admin_addr(), "/healthz").contains("\"ok\""));
-    let error = admin::token_create(&dir, &[], 1, 60).map(drop).unwrap_err();
+    let error =
+        admin::token_create(&dir, &TokenWish { uses: 1, ttl_s: 60, ..TokenWish::default() }).map(drop).unwrap_err();
     assert!(error.to_string().contains("root"), "{error}");
     relay.shutdown().await;
     drop(folder);

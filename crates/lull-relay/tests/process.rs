@@ -14,7 +14,11 @@ use std::{
 
 use common::{Device, Node, offer, running, soon};
 use lull_net::TransportIdentity;
-use lull_relay::{Relay, RelayOptions, admin, init};
+use lull_relay::{
+    Relay, RelayOptions,
+    admin::{self, TokenWish},
+    init,
+};
 use lull_wire::{control::FromNode, job::Side};
 
 const DIR: &str = "LULL_TEST_RELAY_DIR";
@@ -147,7 +151,11 @@ async fn a_killed_relay_has_every_node_back_within_five_seconds_and_its_ledger_w
     let relay = Process::start(&dir, ([127, 0, 0, 1], 0).into());
     let address = relay.address;
     let text = address.to_string();
-    let token = admin::token_create(&dir, &[], u32::try_from(NODES).unwrap(), 3_600).unwrap();
+    let token = admin::token_create(
+        &dir,
+        &TokenWish { uses: u32::try_from(NODES).unwrap(), ttl_s: 3_600, ..TokenWish::default() },
+    )
+    .unwrap();
     let mut nodes = Vec::new();
     for n in 0..NODES {
         let device = Device::new(&token, &format!("n{n}"));
@@ -201,7 +209,9 @@ async fn idle_connections_are_weighed() {
     init(folder.path(), "Example", "127.0.0.1:5855").unwrap();
     let relay = Process::start(folder.path(), ([127, 0, 0, 1], 0).into());
     let text = relay.address.to_string();
-    let token = admin::token_create(folder.path(), &[], NODES + 1, 3_600).unwrap();
+    let token =
+        admin::token_create(folder.path(), &TokenWish { uses: NODES + 1, ttl_s: 3_600, ..TokenWish::default() })
+            .unwrap();
     let mut members = Vec::new();
     for n in 0..=NODES {
         let device = Device::new(&token, &format!("n{n}"));
@@ -292,7 +302,11 @@ async fn jobs_are_counted_per_core() {
     init(folder.path(), "Example", "127.0.0.1:5855").unwrap();
     let relay = Process::start(folder.path(), ([127, 0, 0, 1], 0).into());
     let text = relay.address.to_string();
-    let token = admin::token_create(folder.path(), &[], LENDERS + SUBMITTERS, 3_600).unwrap();
+    let token = admin::token_create(
+        folder.path(),
+        &TokenWish { uses: LENDERS + SUBMITTERS, ttl_s: 3_600, ..TokenWish::default() },
+    )
+    .unwrap();
     let mut submitters = Vec::new();
     for n in 0..LENDERS + SUBMITTERS {
         let device = Device::new(&token, &format!("n{n}"));

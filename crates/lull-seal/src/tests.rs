@@ -38,7 +38,7 @@ fn pair() -> Pair {
 
 fn question(text: &str) -> Question {
     let messages = vec![Message { role: Role::User, content: text.into() }];
-    Question { messages, sampling: Sampling::default(), prefix: vec![7, 8] }
+    Question { messages, sampling: Sampling::default(), prefix: vec![7, 8], asker: None }
 }
 
 fn frame(position: u32, text: &str) -> AnswerFrame {

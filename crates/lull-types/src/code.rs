@@ -22,6 +22,8 @@ pub enum Code {
     NoLender,
     /// Every slot stayed busy until the waiting time was over, or the queue is full.
     Busy,
+    /// The organisation's quota for today is used up.
+    QuotaUsed,
     /// The prompt does not fit the model's context.
     ContextExceeded,
     /// The lender went away in the middle of an answer.
@@ -84,6 +86,7 @@ impl Code {
             Self::ModelUnknown => "model_unknown",
             Self::NoLender => "no_lender",
             Self::Busy => "busy",
+            Self::QuotaUsed => "quota_used",
             Self::ContextExceeded => "context_exceeded",
             Self::LenderLost => "lender_lost",
             Self::Yielding => "yielding",

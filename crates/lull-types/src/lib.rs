@@ -23,5 +23,7 @@ pub use label::{Label, LabelError};
 pub use lending::{LendingView, Pause, RanHere, Reason, Until};
 pub use own::{AddingView, KeyView, Page, Prefs, Stored, StoredView, UsedDay};
 pub use presence::{Observation, Reading, Signal, Source};
-pub use rule::{Control, RuleSaid, RuleSource, RuleUnit, RuleValue, RuleView, RulesView};
+pub use rule::{
+    Control, LabelView, OrgRuleView, PolicyView, RuleSaid, RuleSource, RuleUnit, RuleValue, RuleView, RulesView,
+};
 pub use sandbox::{Layer, Layers, Shortfall, Tier};

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Signed,
-    identity::{DeviceChain, SealingCertificate},
+    identity::{DeviceChain, Membership, SealingCertificate},
     job::{Grant, Receipt},
+    policy::{DenyList, PolicyDocument},
 };
 
 /// The longest control message, in bytes.
@@ -25,6 +26,9 @@ pub struct Offer {
     pub models: Vec<OfferedModel>,
     /// Jobs it takes at once in all; 0 lends nothing.
     pub slots: u16,
+    /// The labels whose jobs it takes, by its own reading of the rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
 }
 
 /// A model that a node can run.
@@ -43,6 +47,7 @@ pub struct OfferedModel {
 }
 
 /// From a node to the relay.
+#[expect(clippy::large_enum_variant, reason = "each lives from its frame to its handler, and is never kept")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromNode {
     /// The first message on every connection.
@@ -53,6 +58,9 @@ pub enum FromNode {
         sealing: Signed<SealingCertificate>,
         /// The node's version of Lull, for the fleet's list.
         version: String,
+        /// The key that it asks with, so that the relay can tell others whom it has shut out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        membership: Option<Membership>,
     },
     /// Replaces the offer before it.
     Offer(Offer),
@@ -84,6 +92,13 @@ pub enum FromNode {
     },
     /// What a job came to; either side sends one.
     Receipt(Signed<Receipt>),
+    /// It follows the organisation's policy of this version now, or knows why it cannot.
+    Follows {
+        /// The version.
+        version: u64,
+        /// Why nothing is lent under it.
+        fault: Option<Fault>,
+    },
 }
 
 /// A job without its content.
@@ -168,6 +183,10 @@ pub enum FromRelay {
         /// The run.
         epoch: Epoch,
     },
+    /// The organisation's policy: first of all after the welcome, and whenever there is a new one.
+    Policy(Signed<PolicyDocument>),
+    /// Whom the organisation has shut out: after the policy, and whenever there is one more.
+    Denied(Signed<DenyList>),
     /// To anyone: the connection ends now, and why. On [`lull_types::Code::Revoked`] do not come back.
     Goodbye(Fault),
 }

@@ -10,6 +10,8 @@ use crate::{BadSignature, Document, PublicKey, Signed};
 pub const NAME_BYTES_MAX: usize = 64;
 /// The most groups of one invitation.
 pub const GROUPS_MAX: usize = 16;
+/// The most machines that one invitation names.
+pub const MACHINES_MAX: usize = 64;
 
 /// Root's word on its relay: which certificate authority carries the transport, which key signs grants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,29 @@ pub struct Invitation {
     pub not_after_s: u64,
     /// The key that certifies the devices.
     pub key: PublicKey,
+    /// The names of the machines that may join with it, each once; empty: any. For an invitation that many machines
+    /// carry, so that whoever finds it cannot bring in another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<String>,
+    /// Who works at the machine; empty: the machine stands for itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
+    /// The organisation's policy must be of this version at least before the machine lends; 0: it may have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub policy: u64,
+}
+
+impl Invitation {
+    /// An invitation for any machine that stands for itself, whatever the policy.
+    #[must_use]
+    pub const fn new(id: [u8; 16], groups: Vec<String>, uses: u32, not_after_s: u64, key: PublicKey) -> Self {
+        Self { id, groups, uses, not_after_s, key, machines: Vec::new(), user: String::new(), policy: 0 }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde hands it over")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Document for Invitation {
@@ -65,6 +90,57 @@ pub struct DeviceCertificate {
 
 impl Document for DeviceCertificate {
     const DOMAIN: &'static str = "lull device certificate 1";
+}
+
+/// An invitation's word on a key that asks for jobs. It names no machine: a lender learns the groups of who asks, and
+/// that root let them in, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberCertificate {
+    /// The invitation its device joined with.
+    #[serde(with = "serde_bytes")]
+    pub invitation: [u8; 16],
+    /// The key that asks.
+    pub key: PublicKey,
+}
+
+impl Document for MemberCertificate {
+    const DOMAIN: &'static str = "lull member certificate 1";
+}
+
+/// All that proves to a lender that root has let in who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Signed by root.
+    pub invitation: Signed<Invitation>,
+    /// Signed by the invitation.
+    pub member: Signed<MemberCertificate>,
+}
+
+/// Somebody who asks, whose membership leads to root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Their id, which follows from their key and from nothing else that is known of them.
+    pub id: NodeId,
+    /// Their key.
+    pub key: PublicKey,
+    /// Their groups.
+    pub groups: Vec<String>,
+}
+
+impl Membership {
+    /// Follows the membership to `root`.
+    ///
+    /// # Errors
+    /// [`ChainError`] at the first link that does not hold.
+    pub fn verify(&self, root: &PublicKey) -> Result<Member, ChainError> {
+        let invitation = self.invitation.open(root)?;
+        let member = self.member.open(&invitation.key)?;
+        if member.invitation != invitation.id {
+            return Err(ChainError::Mixed("member certificate"));
+        }
+        check_groups(&invitation.groups)?;
+        Ok(Member { id: node_id(&member.key), key: member.key, groups: invitation.groups })
+    }
 }
 
 /// A device's word on the key to which jobs are sealed until it restarts.
@@ -119,6 +195,9 @@ pub enum ChainError {
     /// A name or list over its bound.
     #[error("the {0} is too long or empty")]
     Bounds(&'static str),
+    /// The invitation names machines, and this is none of them.
+    #[error("the invitation is for other machines than \"{0}\"")]
+    NotListed(String),
     /// It claims to have joined after its invitation ended.
     #[error("the device joined after its invitation ended")]
     Late,
@@ -138,8 +217,15 @@ impl DeviceChain {
         if !name_fits(&device.name) {
             return Err(ChainError::Bounds("device's name"));
         }
-        if invitation.groups.len() > GROUPS_MAX || !invitation.groups.iter().all(|group| name_fits(group)) {
-            return Err(ChainError::Bounds("list of groups"));
+        check_groups(&invitation.groups)?;
+        if !invitation.user.is_empty() && !name_fits(&invitation.user) {
+            return Err(ChainError::Bounds("user's name"));
+        }
+        if invitation.machines.len() > MACHINES_MAX {
+            return Err(ChainError::Bounds("list of machines"));
+        }
+        if !invitation.machines.is_empty() && !invitation.machines.contains(&device.name) {
+            return Err(ChainError::NotListed(device.name));
         }
         if device.created_s > invitation.not_after_s {
             return Err(ChainError::Late);
@@ -164,6 +250,13 @@ impl DeviceChain {
         }
         Ok((device, sealing.key))
     }
+}
+
+fn check_groups(groups: &[String]) -> Result<(), ChainError> {
+    if groups.len() > GROUPS_MAX || !groups.iter().all(|group| name_fits(group)) {
+        return Err(ChainError::Bounds("list of groups"));
+    }
+    Ok(())
 }
 
 /// Whether a name may be used for a node, a group or an organisation: printable, and within its bound.

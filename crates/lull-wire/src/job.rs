@@ -4,8 +4,9 @@ use lull_types::{
     Code, Epoch, Fault, FinishReason, JobId, Label, Message, ModelHash, NodeId, Pseudonym, Sampling, Token, Usage,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::{Document, Signed};
+use crate::{Document, Signed, identity::Membership};
 
 /// The longest header, in bytes.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
@@ -63,6 +64,60 @@ pub struct Question {
     pub sampling: Sampling,
     /// The token ids accepted so far; the answer goes on after them.
     pub prefix: Vec<u32>,
+    /// Who asks, as root knows them: a lender believes nobody else about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asker: Option<Asker>,
+}
+
+/// Whoever asks, and their proof that it is them, for one grant only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// Leads to root.
+    pub membership: Membership,
+    /// The member key's signature over [`asker_proof`].
+    #[serde(with = "serde_bytes")]
+    pub proof: [u8; 64],
+}
+
+/// What whoever asks signs: the very grant that they were given.
+#[must_use]
+pub fn asker_proof(grant: &Signed<Grant>) -> Vec<u8> {
+    [b"lull asker proof 1\0".as_slice(), grant.bytes()].concat()
+}
+
+/// A lender's word on what it answered, for whoever asked. Inside the seal: the relay never sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerStatement {
+    /// The job.
+    pub job: JobId,
+    /// The run.
+    pub epoch: Epoch,
+    /// The exact model.
+    pub model: ModelHash,
+    /// SHA-256 over the ids of the whole answer, those of earlier runs included, each as four little-endian bytes.
+    #[serde(with = "serde_bytes")]
+    pub output_sha256: [u8; 32],
+}
+
+impl Document for AnswerStatement {
+    const DOMAIN: &'static str = "lull answer statement 1";
+}
+
+/// What [`AnswerStatement::output_sha256`] is made of.
+#[derive(Debug, Clone, Default)]
+pub struct OutputHash(Sha256);
+
+impl OutputHash {
+    /// One more token.
+    pub fn push(&mut self, id: u32) {
+        self.0.update(id.to_le_bytes());
+    }
+
+    /// The hash so far.
+    #[must_use]
+    pub fn finish(&self) -> [u8; 32] {
+        self.0.clone().finalize().into()
+    }
 }
 
 /// Inside each sealed frame from lender to submitter.
@@ -95,6 +150,9 @@ pub enum AnswerBody {
         usage: Usage,
         /// Text held back for a stop string that never came.
         tail: String,
+        /// The lender's signature on all of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Signed<AnswerStatement>>,
     },
     /// It will not go on.
     Failed(Fault),
@@ -153,6 +211,8 @@ pub enum StreamEnd {
     Refused = 3,
     /// The relay shuts down.
     Draining = 4,
+    /// The organisation's rules forbid it now.
+    Forbidden = 5,
 }
 
 impl StreamEnd {
@@ -163,6 +223,7 @@ impl StreamEnd {
             1 => Self::Cancelled,
             3 => Self::Refused,
             4 => Self::Draining,
+            5 => Self::Forbidden,
             _ => Self::LenderLost,
         }
     }

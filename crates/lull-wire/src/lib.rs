@@ -7,6 +7,7 @@ pub mod frame;
 pub mod identity;
 pub mod job;
 mod keys;
+pub mod policy;
 mod signed;
 mod token;
 

@@ -8,6 +8,8 @@ use crate::{FrameError, PublicKey, SecretKey, frame};
 pub trait Document: Serialize + DeserializeOwned {
     /// What kind of document this is, with its version.
     const DOMAIN: &'static str;
+    /// The longest such document, in bytes.
+    const BYTES_MAX: usize = 16 * 1024;
 }
 
 /// A signature does not hold, or what it covers is not the document it claims to be.
@@ -27,16 +29,13 @@ pub struct Signed<T> {
     kind: PhantomData<fn() -> T>,
 }
 
-/// The longest signed document, in bytes.
-pub(crate) const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
-
 impl<T: Document> Signed<T> {
     /// Signs a document.
     ///
     /// # Errors
-    /// [`FrameError::TooLong`] for a document over 16 KiB.
+    /// [`FrameError::TooLong`] for a document over [`Document::BYTES_MAX`].
     pub fn sign(document: &T, key: &SecretKey) -> Result<Self, FrameError> {
-        let body = frame::encode(document, DOCUMENT_BYTES_MAX)?.split_off(frame::LENGTH_BYTES);
+        let body = frame::encode(document, T::BYTES_MAX)?.split_off(frame::LENGTH_BYTES);
         let signature = key.sign(&covered::<T>(&body));
         Ok(Self { body, signature, kind: PhantomData })
     }
@@ -46,7 +45,7 @@ impl<T: Document> Signed<T> {
     /// # Errors
     /// [`BadSignature`].
     pub fn open(&self, key: &PublicKey) -> Result<T, BadSignature> {
-        if self.body.len() > DOCUMENT_BYTES_MAX || !key.verifies(&covered::<T>(&self.body), &self.signature) {
+        if self.body.len() > T::BYTES_MAX || !key.verifies(&covered::<T>(&self.body), &self.signature) {
             return Err(BadSignature(T::DOMAIN));
         }
         self.claims()

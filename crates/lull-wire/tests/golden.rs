@@ -15,8 +15,15 @@ use lull_wire::{
     control::{CatalogueModel, FromNode, FromRelay, Offer, OfferedModel, Reserve, Submit},
     enrol::{EnrolRequest, EnrolResponse},
     frame,
-    identity::{DeviceCertificate, DeviceChain, Invitation, RelayStatement, SealingCertificate, node_id},
-    job::{AnswerBody, AnswerFrame, Grant, JobHeader, Outcome, Question, Receipt, Side},
+    identity::{
+        DeviceCertificate, DeviceChain, Invitation, MemberCertificate, Membership, RelayStatement, SealingCertificate,
+        node_id,
+    },
+    job::{
+        AnswerBody, AnswerFrame, AnswerStatement, Asker, Grant, JobHeader, Outcome, OutputHash, Question, Receipt,
+        Side, asker_proof,
+    },
+    policy::{DenyList, PolicyDocument},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -47,13 +54,17 @@ fn key(seed: u8) -> SecretKey {
 }
 
 fn chain() -> DeviceChain {
-    let invitation =
-        Invitation { id: [1; 16], groups: vec!["research".into()], uses: 2, not_after_s: 2000, key: key(2).public() };
+    let invitation = Invitation::new([1; 16], vec!["research".into()], 2, 2000, key(2).public());
     let device = DeviceCertificate { invitation: [1; 16], key: key(3).public(), name: "oak".into(), created_s: 1000 };
     DeviceChain {
         invitation: Signed::sign(&invitation, &key(1)).unwrap(),
         device: Signed::sign(&device, &key(2)).unwrap(),
     }
+}
+
+fn membership() -> Membership {
+    let member = MemberCertificate { invitation: [1; 16], key: key(6).public() };
+    Membership { invitation: chain().invitation, member: Signed::sign(&member, &key(2)).unwrap() }
 }
 
 fn sealing() -> Signed<SealingCertificate> {
@@ -82,8 +93,12 @@ fn fault() -> Fault {
 
 fn from_node(golden: &mut Golden) {
     let (job, epoch) = (JobId([4; 16]), Epoch::FIRST);
-    let hello = FromNode::Hello { chain: chain(), sealing: sealing(), version: "0.1.0".into() };
+    let hello = FromNode::Hello { chain: chain(), sealing: sealing(), version: "0.1.0".into(), membership: None };
     golden.check("node.hello", &hello);
+    let hello =
+        FromNode::Hello { chain: chain(), sealing: sealing(), version: "0.1.0".into(), membership: Some(membership()) };
+    golden.check("node.hello.member", &hello);
+    golden.check("node.follows", &FromNode::Follows { version: 3, fault: Some(fault()) });
     let model = OfferedModel {
         name: "lull-demo".into(),
         hash: ModelHash([7; 32]),
@@ -91,7 +106,10 @@ fn from_node(golden: &mut Golden) {
         decode_tps: Some(100.5),
         prefill_tps: None,
     };
-    golden.check("node.offer", &FromNode::Offer(Offer { models: vec![model], slots: 2 }));
+    let offer = Offer { models: vec![model], slots: 2, labels: vec![] };
+    golden.check("node.offer", &FromNode::Offer(offer.clone()));
+    let labels = vec![Label::public(), Label::internal()];
+    golden.check("node.offer.labels", &FromNode::Offer(Offer { labels, ..offer }));
     golden.check("node.offer.nothing", &FromNode::Offer(Offer::default()));
     let submit = Submit {
         job,
@@ -143,6 +161,16 @@ fn from_relay(golden: &mut Golden) {
     };
     golden.check("relay.reserve", &FromRelay::Reserve(reserve));
     golden.check("relay.release", &FromRelay::Release { job, epoch });
+    let policy = PolicyDocument {
+        org: "Example".into(),
+        version: 3,
+        issued_s: 1000,
+        not_after_s: 9000,
+        text: "[lend]\nidle_minutes = 10\n".into(),
+    };
+    golden.check("relay.policy", &FromRelay::Policy(Signed::sign(&policy, &key(1)).unwrap()));
+    let denied = DenyList { version: 2, nodes: vec![NodeId([5; 16])], members: vec![NodeId([6; 16])] };
+    golden.check("relay.denied", &FromRelay::Denied(Signed::sign(&denied, &key(4)).unwrap()));
     golden.check("relay.goodbye", &FromRelay::Goodbye(Fault::new(Code::Revoked, "this machine was revoked")));
 }
 
@@ -160,7 +188,10 @@ fn job(golden: &mut Golden) {
         logprobs: Some(2),
         ..Sampling::default()
     };
-    golden.check("job.question", &Question { messages, sampling, prefix: vec![1, 2, 300_000] });
+    golden.check("job.question", &Question { messages, sampling, prefix: vec![1, 2, 300_000], asker: None });
+    let asker = Asker { membership: membership(), proof: key(6).sign(&asker_proof(&grant())) };
+    let question = Question { messages: vec![], sampling: Sampling::default(), prefix: vec![], asker: Some(asker) };
+    golden.check("job.question.asker", &question);
     let frame = |body| AnswerFrame { epoch: Epoch(2), body };
     let prefilled = |prompt_tokens, machine: &str| AnswerBody::Prefilled { prompt_tokens, machine: machine.into() };
     golden.check("job.prefilled", &frame(prefilled(12, "")));
@@ -171,7 +202,17 @@ fn job(golden: &mut Golden) {
     let token = Token { position: 1, id: 9, text: " is".into(), logprob: Some(likely.clone()), top: vec![likely] };
     golden.check("job.token.logprobs", &frame(AnswerBody::Token(token)));
     let usage = Usage { prompt_tokens: 12, completion_tokens: 30 };
-    golden.check("job.done", &frame(AnswerBody::Done { finish: FinishReason::Length, usage, tail: "…".into() }));
+    let done = |signed| AnswerBody::Done { finish: FinishReason::Length, usage, tail: "…".into(), signed };
+    golden.check("job.done", &frame(done(None)));
+    let mut output = OutputHash::default();
+    output.push(300_000);
+    let statement = AnswerStatement {
+        job: JobId([4; 16]),
+        epoch: Epoch(2),
+        model: ModelHash([7; 32]),
+        output_sha256: output.finish(),
+    };
+    golden.check("job.done.signed", &frame(done(Some(Signed::sign(&statement, &key(3)).unwrap()))));
     golden.check("job.failed", &frame(AnswerBody::Failed(fault())));
 }
 

@@ -11,7 +11,7 @@ fn key(seed: u8) -> SecretKey {
 }
 
 fn invitation() -> Invitation {
-    Invitation { id: [1; 16], groups: vec!["research".into()], uses: 1, not_after_s: 2000, key: key(2).public() }
+    Invitation::new([1; 16], vec!["research".into()], 1, 2000, key(2).public())
 }
 
 fn device() -> DeviceCertificate {

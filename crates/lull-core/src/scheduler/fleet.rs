@@ -1,5 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use lull_policy::{Denied, OrgRules};
 use lull_types::{Label, ModelHash, NodeId};
 
 use super::{CatalogueEntry, Offer, OfferedModel};
@@ -20,19 +24,26 @@ const CANDIDATES_MAX: usize = 64;
 /// Speeds are told apart in steps of 2^(1/4).
 const STEPS_PER_OCTAVE: f32 = 4.0;
 
-/// Lenders that are equally good for a model: the same speed within a step, and equally loaded.
+/// Lenders that are equally good for a model: the same speed within a step, equally loaded, and let to see the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Class {
     prefill: i16,
     decode: i16,
     /// Busy slots, in quarters of all.
     load: u8,
+    sees: Sees,
 }
 
+/// The labels that a lender may see and takes, as bits in the order of [`Fleet::labels`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Sees(u64);
+
 impl Class {
-    fn of(model: &OfferedModel, busy: u16, slots: u16) -> Self {
+    fn of(model: &OfferedModel, member: &Member) -> Self {
+        let (busy, slots) = (member.busy, member.offer.slots);
         let quarter = u32::from(busy) * 4 / u32::from(slots.max(1));
         Self {
+            sees: member.sees,
             prefill: step(model.prefill_tps, PREFILL_TPS_DEFAULT),
             decode: step(model.decode_tps, DECODE_TPS_DEFAULT),
             load: u8::try_from(quarter).unwrap_or(u8::MAX),
@@ -59,17 +70,10 @@ pub(super) fn answer_estimate(max_tokens: u32) -> u32 {
     max_tokens.min(ANSWER_ESTIMATE_MAX)
 }
 
-/// Whether policy lets a node see a job of this label. A later issue fills it; until then every node of the
-/// organisation may.
-fn may_see(_label: &Label, _submitter_groups: &[String], _lender_groups: &[String]) -> bool {
-    true
-}
-
 /// What a job needs of a lender.
 pub(super) struct Need<'a> {
     pub(super) model: &'a str,
     pub(super) label: &'a Label,
-    pub(super) groups: &'a [String],
     pub(super) prompt_tokens: u32,
     pub(super) max_tokens: u32,
     /// Lenders that are not to be asked now.
@@ -79,7 +83,9 @@ pub(super) struct Need<'a> {
 #[derive(Debug)]
 struct Member {
     groups: Vec<String>,
+    user: String,
     offer: Offer,
+    sees: Sees,
     busy: u16,
     paused_until: Option<Millis>,
     /// Where it stands in the rotation among equals.
@@ -101,11 +107,14 @@ pub(super) struct Fleet {
     offering: BTreeMap<String, BTreeSet<NodeId>>,
     /// Per model, whose turn it is among equals.
     turns: BTreeMap<String, u64>,
+    rules: Arc<OrgRules>,
+    /// Every label of these rules.
+    labels: Vec<Label>,
 }
 
 impl Fleet {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
+        Self { seed, labels: Label::all().into(), ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -116,10 +125,71 @@ impl Fleet {
         self.members.get(&node).map(|member| member.groups.as_slice())
     }
 
-    pub(super) fn join(&mut self, node: NodeId, groups: Vec<String>) {
+    pub(super) fn user(&self, node: NodeId) -> Option<&str> {
+        self.members.get(&node).map(|member| member.user.as_str())
+    }
+
+    /// Follows new rules: who may see what is looked at again.
+    pub(super) fn follow(&mut self, rules: Arc<OrgRules>) {
+        for node in self.members.keys().copied().collect::<Vec<_>>() {
+            self.change(node, |member| member.sees = Sees::default());
+        }
+        self.labels = rules.all_labels();
+        self.rules = rules;
+        for node in self.members.keys().copied().collect::<Vec<_>>() {
+            let sees = self.seen_by(node);
+            self.change(node, |member| member.sees = sees);
+        }
+    }
+
+    fn seen_by(&self, node: NodeId) -> Sees {
+        let sees = |label: &Label| self.may_see(node, label).is_ok() && self.takes(node, label).is_ok();
+        let bits = self.labels.iter().enumerate().filter(|(_, label)| sees(label)).map(|(place, _)| 1_u64 << place);
+        Sees(bits.fold(0, |all, bit| all | bit))
+    }
+
+    pub(super) fn rules(&self) -> &OrgRules {
+        &self.rules
+    }
+
+    /// Whether the rules let a node see a job of this label, and why not.
+    pub(super) fn may_see(&self, node: NodeId, label: &Label) -> Result<(), Denied> {
+        let unseen = || Denied::Lender { label: label.to_string(), groups: "no group at all".into() };
+        self.rules.may_lend(label, self.groups(node).ok_or_else(unseen)?)
+    }
+
+    /// Whether some node that offers the model, free or not, may see such a job; else why one of them may not, if one
+    /// offers it at all.
+    pub(super) fn somewhere(&self, model: &str, label: &Label) -> Result<bool, Denied> {
+        let mut denied = None;
+        for node in self.offering.get(model).into_iter().flatten() {
+            match self.may_see(*node, label).and_then(|()| self.takes(*node, label)) {
+                Ok(()) => return Ok(true),
+                Err(why) => denied = Some(why),
+            }
+        }
+        denied.map_or(Ok(false), Err)
+    }
+
+    /// Whether a node itself takes jobs of this label.
+    fn takes(&self, node: NodeId, label: &Label) -> Result<(), Denied> {
+        let member = self.members.get(&node);
+        let takes = member.is_some_and(|member| member.offer.labels.contains(label));
+        let tier = self.rules.labels.get(label).and_then(|rule| rule.tier);
+        match (takes, tier) {
+            (true, _) => Ok(()),
+            (false, Some(tier)) => Err(Denied::Tier(label.to_string(), tier)),
+            (false, None) => Err(Denied::Dedicated(label.to_string())),
+        }
+    }
+
+    pub(super) fn join(&mut self, node: NodeId, groups: Vec<String>, user: String) {
         self.leave(node);
         let turn = mixed(self.seed, node);
-        self.members.insert(node, Member { groups, offer: Offer::default(), busy: 0, paused_until: None, turn });
+        self.members.insert(
+            node,
+            Member { groups, user, offer: Offer::default(), sees: Sees::default(), busy: 0, paused_until: None, turn },
+        );
     }
 
     pub(super) fn leave(&mut self, node: NodeId) {
@@ -142,6 +212,8 @@ impl Fleet {
             }
         }
         self.change(node, |member| member.offer = offer);
+        let sees = self.seen_by(node);
+        self.change(node, |member| member.sees = sees);
         true
     }
 
@@ -203,10 +275,12 @@ impl Fleet {
     /// own queues are empty by construction, since jobs wait here and not there.
     pub(super) fn choose(&mut self, need: &Need<'_>) -> Option<(NodeId, ModelHash)> {
         let answer_tokens = answer_estimate(need.max_tokens);
+        let bit = 1_u64 << self.labels.iter().position(|label| label == need.label)?;
         let mut classes: Vec<(f64, Class)> = self
             .free
             .get(need.model)?
             .keys()
+            .filter(|class| class.sees.0 & bit != 0)
             .map(|class| (class.finish_s(need.prompt_tokens, answer_tokens), *class))
             .collect();
         while !classes.is_empty() {
@@ -224,12 +298,10 @@ impl Fleet {
     fn next_in(&self, class: Class, need: &Need<'_>) -> Option<(u64, NodeId, ModelHash)> {
         let equals = self.free.get(need.model)?.get(&class)?;
         let start = (self.turns.get(need.model).copied().unwrap_or(0), NodeId([0; 16]));
-        equals.range(start..).chain(equals.range(..start)).take(CANDIDATES_MAX).find_map(|&(turn, node)| {
-            let member = self.members.get(&node)?;
+        let candidates = equals.range(start..).chain(equals.range(..start));
+        candidates.take(CANDIDATES_MAX).find_map(|&(turn, node)| {
             let offered = self.offered(node, need.model)?;
-            let eligible = fits(offered, need.prompt_tokens)
-                && !need.avoid.contains(&node)
-                && may_see(need.label, need.groups, &member.groups);
+            let eligible = fits(offered, need.prompt_tokens) && !need.avoid.contains(&node);
             eligible.then_some((turn, node, offered.hash))
         })
     }
@@ -263,7 +335,10 @@ impl Fleet {
         change(&mut member);
         if member.is_free() {
             for model in &member.offer.models {
-                let class = Class::of(model, member.busy, member.offer.slots);
+                if self.rules.may_run(&model.name, &model.hash).is_err() {
+                    continue;
+                }
+                let class = Class::of(model, &member);
                 let classes = self.free.entry(model.name.clone()).or_default();
                 classes.entry(class).or_default().insert((member.turn, node));
             }
@@ -276,7 +351,7 @@ impl Fleet {
             return;
         }
         for model in &member.offer.models {
-            let class = Class::of(model, member.busy, member.offer.slots);
+            let class = Class::of(model, member);
             let Some(classes) = self.free.get_mut(&model.name) else { continue };
             if let Some(equals) = classes.get_mut(&class) {
                 equals.remove(&(member.turn, node));

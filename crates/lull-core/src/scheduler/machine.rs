@@ -7,11 +7,14 @@ use super::{
     ENDED_MEMORY_MS, GRANT_OPEN_MAX_MS, Granted, Input, JOBS_PER_NODE_MAX, KNOWN_MODELS_MAX, LINE_SCAN_MAX, Load,
     NO_OFFER_WAIT_MS, Offer, OpenRefusal, Output, RESERVE_MAX_MS, RUN_MAX_MS, Refusal, Reserve, Submit, Team,
     WAIT_MAX_MS, WAITING_MAX,
+    budget::Budget,
     fair::{Fair, cost},
     fleet::{Fleet, Need, answer_estimate},
     waiting::{Place, Waiting},
 };
 use crate::Millis;
+
+mod rules;
 
 /// The scheduler's whole state.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub struct Scheduler {
     asked_by: BTreeMap<NodeId, usize>,
     waiting: Waiting,
     fair: Fair,
+    budget: Budget,
     known: BTreeSet<String>,
     run_timers: BTreeSet<(Millis, JobId, Epoch)>,
     pauses: BTreeSet<(Millis, NodeId)>,
@@ -36,14 +40,27 @@ pub struct Scheduler {
 struct Job {
     submitter: NodeId,
     team: Team,
+    /// Whoever asks, and their groups, as quotas count them.
+    user: String,
+    groups: Vec<String>,
     latest: Epoch,
     runs: BTreeMap<Epoch, Run>,
     /// Lenders that declined or were lost, and until when they are not asked.
     avoid: Vec<(NodeId, Millis)>,
     /// What each run was charged, until its real cost is known.
     charged: BTreeMap<Epoch, u64>,
+    /// What each run has of the day's quotas until its real cost is known.
+    leases: BTreeMap<Epoch, Lease>,
     /// The last run whose lender went away between grant and stream.
     lost: Option<Epoch>,
+}
+
+/// Tokens of a day's quotas that are kept for a run.
+#[derive(Debug)]
+struct Lease {
+    day: u64,
+    model: String,
+    tokens: u64,
 }
 
 #[derive(Debug)]
@@ -88,6 +105,7 @@ impl Scheduler {
             asked_by: BTreeMap::new(),
             waiting: Waiting::default(),
             fair: Fair::default(),
+            budget: Budget::default(),
             known,
             run_timers: BTreeSet::new(),
             pauses: BTreeSet::new(),
@@ -103,7 +121,9 @@ impl Scheduler {
     pub fn handle(&mut self, now: Millis, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
         match input {
-            Input::NodeUp { node, groups } => self.node_up(now, node, groups, &mut out),
+            Input::NodeUp { node, groups, user } => self.node_up(now, node, groups, user, &mut out),
+            Input::Rules(rules) => self.rules(now, rules, &mut out),
+            Input::Day { day, used } => self.day(day, used),
             Input::Offer { node, offer } => self.offer(now, node, offer, &mut out),
             Input::NodeDown { node } => self.node_down(now, node, &mut out),
             Input::Submit { submitter, submit } => self.submit(now, submitter, submit, &mut out),
@@ -177,11 +197,11 @@ impl Scheduler {
         Load { nodes: self.fleet.len(), waiting: self.waiting.len(), held: self.held, teams: self.fair.len() }
     }
 
-    fn node_up(&mut self, now: Millis, node: NodeId, groups: Vec<String>, out: &mut Vec<Output>) {
+    fn node_up(&mut self, now: Millis, node: NodeId, groups: Vec<String>, user: String, out: &mut Vec<Output>) {
         if self.fleet.groups(node).is_some() {
             self.node_down(now, node, out);
         }
-        self.fleet.join(node, groups);
+        self.fleet.join(node, groups, user);
     }
 
     fn offer(&mut self, now: Millis, node: NodeId, offer: Offer, out: &mut Vec<Output>) {
@@ -227,8 +247,9 @@ impl Scheduler {
     fn submit(&mut self, now: Millis, submitter: NodeId, submit: Submit, out: &mut Vec<Output>) {
         let (job, epoch) = (submit.job, submit.epoch);
         let refused = |why| Output::Refused { submitter, job, epoch, why };
-        let Some(groups) = self.fleet.groups(submitter) else { return };
-        let team = Team::of(submitter, groups);
+        let Some(groups) = self.fleet.groups(submitter).map(<[String]>::to_vec) else { return };
+        let Some(user) = self.fleet.user(submitter).map(str::to_owned) else { return };
+        let team = Team::of(submitter, &groups);
         if let Some(known) = self.jobs.get(&job) {
             if known.submitter == submitter && known.runs.contains_key(&epoch) {
                 return;
@@ -245,10 +266,13 @@ impl Scheduler {
         let entry = self.jobs.entry(job).or_insert_with(|| Job {
             submitter,
             team: team.clone(),
+            user,
+            groups,
             latest: epoch,
             runs: BTreeMap::new(),
             avoid: Vec::new(),
             charged: BTreeMap::new(),
+            leases: BTreeMap::new(),
             lost: None,
         });
         entry.latest = epoch;
@@ -259,6 +283,7 @@ impl Scheduler {
         let ahead = u32::try_from(self.waiting.len_of(&model)).unwrap_or(u32::MAX);
         entry.runs.insert(epoch, Run { submit, since: now, place, declines: 0, deadline, state: State::Waiting });
         self.run_timers.insert((deadline, job, epoch));
+        self.lease((job, epoch));
         self.by_node.entry(submitter).or_default().insert((job, epoch));
         *self.asked_by.entry(submitter).or_default() += 1;
         self.waiting.push(&model, &team, place, (job, epoch));
@@ -272,6 +297,8 @@ impl Scheduler {
     fn refusal(&self, submitter: NodeId, submit: &Submit) -> Option<Refusal> {
         if submit.epoch.0 == 0 {
             Some(Refusal::BadEpoch)
+        } else if let Some(denied) = self.denied(submitter, submit) {
+            Some(denied)
         } else if !self.known.contains(&submit.model) && !self.fleet.offers(&submit.model) {
             Some(Refusal::ModelUnknown)
         } else if self.asked_by.get(&submitter).is_some_and(|jobs| *jobs >= JOBS_PER_NODE_MAX) {
@@ -281,7 +308,7 @@ impl Scheduler {
         } else if self.fleet.too_long(&submit.model, submit.prompt_tokens) {
             Some(Refusal::ContextExceeded)
         } else {
-            None
+            self.not_allowed(submitter, submit)
         }
     }
 
@@ -370,6 +397,8 @@ impl Scheduler {
         if let Some(charged) = job.charged.remove(&id.1) {
             self.fair.recharge(&job.team, charged, cost(usage.prompt_tokens, usage.completion_tokens));
         }
+        let tokens = u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens);
+        self.give_back(id, tokens);
     }
 
     fn cancel(&mut self, now: Millis, submitter: NodeId, job: JobId, out: &mut Vec<Output>) {
@@ -417,6 +446,11 @@ impl Scheduler {
         self.let_go(id);
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
         let Some(run) = job.runs.remove(&id.1) else { return };
+        // What never had a stream has used nothing; what had one is settled by its receipts.
+        if !matches!(run.state, State::Running(_)) {
+            self.give_back(id, 0);
+        }
+        let Some(job) = self.jobs.get(&id.0) else { return };
         self.run_timers.remove(&(run.deadline, id.0, id.1));
         if self.waiting.remove(&run.submit.model, &job.team, run.place) {
             self.fair.left(&job.team);
@@ -481,12 +515,10 @@ impl Scheduler {
         let job = self.jobs.get_mut(&id.0)?;
         job.avoid.retain(|(_, until)| *until > now);
         let avoid: Vec<NodeId> = job.avoid.iter().map(|(node, _)| *node).collect();
-        let groups = self.fleet.groups(job.submitter)?.to_vec();
         let submit = &job.runs.get(&id.1)?.submit;
         self.fleet.choose(&Need {
             model: &submit.model,
             label: &submit.label,
-            groups: &groups,
             prompt_tokens: submit.prompt_tokens,
             max_tokens: submit.max_tokens,
             avoid: &avoid,
@@ -537,8 +569,8 @@ impl Scheduler {
         match run.state {
             State::Waiting => {
                 let waited_ms = now.since(run.since);
-                if waited_ms >= NO_OFFER_WAIT_MS && !self.fleet.offers(&run.submit.model) {
-                    self.refuse(now, id, Refusal::NoOffer, out);
+                if let Some(why) = self.nowhere(id).filter(|_| waited_ms >= NO_OFFER_WAIT_MS) {
+                    self.refuse(now, id, why, out);
                 } else if waited_ms >= WAIT_MAX_MS {
                     self.refuse(now, id, Refusal::Busy, out);
                 } else {

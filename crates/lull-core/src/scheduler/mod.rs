@@ -4,11 +4,15 @@
 //! send [`Input::Tick`] when [`Scheduler::next_deadline`] has passed. A submit that was taken on ends in exactly one
 //! [`Output::Grant`] or [`Output::Refused`], unless its submitter cancels it or goes away first.
 
+mod budget;
 mod fair;
 mod fleet;
 mod machine;
 mod waiting;
 
+use std::{collections::BTreeSet, sync::Arc};
+
+use lull_policy::{OrgRules, Quota};
 use lull_types::{Code, Epoch, JobId, Label, ModelHash, NodeId, Usage};
 
 pub use fair::{ANSWER_WEIGHT, PROMPT_WEIGHT, Team};
@@ -53,6 +57,8 @@ pub struct Offer {
     pub models: Vec<OfferedModel>,
     /// Jobs it takes at once in all; 0 lends nothing. At most [`SLOTS_PER_NODE_MAX`] count.
     pub slots: u16,
+    /// The labels whose jobs it takes, by its own reading of the rules.
+    pub labels: BTreeSet<Label>,
 }
 
 /// A model that a node can run.
@@ -98,6 +104,17 @@ pub enum Input {
         node: NodeId,
         /// Its groups.
         groups: Vec<String>,
+        /// Whoever works at it, as quotas count them.
+        user: String,
+    },
+    /// The organisation's rules are new. What they forbid ends.
+    Rules(Arc<OrgRules>),
+    /// The day (UTC, counted from 1970), and what was used of it before this scheduler began.
+    Day {
+        /// The day. Told again, it changes nothing.
+        day: u64,
+        /// Counted as used.
+        used: Vec<Used>,
     },
     /// A node's new offer; the old one is void.
     Offer {
@@ -169,6 +186,19 @@ pub enum Input {
     Tick,
 }
 
+/// What somebody used of a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// Who.
+    pub user: String,
+    /// In these groups.
+    pub groups: Vec<String>,
+    /// Of which model.
+    pub model: String,
+    /// Prompt and answer tokens together.
+    pub tokens: u64,
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
@@ -230,6 +260,8 @@ pub enum Cut {
     LenderLost,
     /// It ran for longer than any run may.
     TooLong,
+    /// The organisation's rules forbid it now.
+    Forbidden,
 }
 
 /// A slot to be kept.
@@ -263,7 +295,7 @@ pub struct Granted {
 }
 
 /// Why there is no lender.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// Nobody ever offered this model.
     ModelUnknown,
@@ -281,6 +313,17 @@ pub enum Refusal {
     ContextExceeded,
     /// The epoch is not after those before it, or the job is another node's.
     BadEpoch,
+    /// The organisation's rules do not let this be asked.
+    Denied(Box<lull_policy::Denied>),
+    /// The model is offered, and no machine that offers it may see this label: why one of them may not.
+    LabelNowhere(Box<lull_policy::Denied>),
+    /// A quota of this day is used up.
+    Quota {
+        /// Which.
+        quota: Box<Quota>,
+        /// What is left of it, in tokens.
+        left: u64,
+    },
 }
 
 /// A model that is known.

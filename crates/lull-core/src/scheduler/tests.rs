@@ -20,7 +20,7 @@ fn job(n: u8) -> JobId {
 fn offer(model: &str, slots: u16, tps: Option<f32>) -> Offer {
     let hash = ModelHash([1; 32]);
     let model = OfferedModel { name: model.into(), hash, context: 4096, decode_tps: tps, prefill_tps: tps };
-    Offer { models: vec![model], slots }
+    Offer { models: vec![model], slots, labels: Label::all().into() }
 }
 
 fn submit(n: u8, epoch: u32, model: &str) -> Submit {
@@ -54,7 +54,11 @@ impl Story {
     }
 
     fn up(&mut self, n: u8, groups: &[&str]) -> Vec<Output> {
-        self.step(Input::NodeUp { node: node(n), groups: groups.iter().map(|&group| group.into()).collect() })
+        self.step(Input::NodeUp {
+            node: node(n),
+            groups: groups.iter().map(|&group| group.into()).collect(),
+            user: n.to_string(),
+        })
     }
 
     fn step(&mut self, input: Input) -> Vec<Output> {
@@ -84,7 +88,7 @@ fn reserved(out: &[Output]) -> Option<NodeId> {
 }
 
 fn refusal(out: &[Output]) -> Option<Refusal> {
-    out.iter().find_map(|out| if let Output::Refused { why, .. } = out { Some(*why) } else { None })
+    out.iter().find_map(|out| if let Output::Refused { why, .. } = out { Some(why.clone()) } else { None })
 }
 
 #[test]
@@ -288,7 +292,7 @@ fn any_input() -> impl Strategy<Value = Input> {
     let tps = prop_oneof![Just(None), Just(Some(0.0)), Just(Some(f32::INFINITY)), (1.0_f32..200.0).prop_map(Some)];
     let model = || prop_oneof![Just("m"), Just("lull-demo"), Just("other")];
     prop_oneof![
-        2 => (n(), 0_u8..3).prop_map(|(n, g)| Input::NodeUp { node: node(n), groups: vec![format!("g{g}")] }),
+        2 => (n(), 0_u8..3).prop_map(|(n, g)| Input::NodeUp { node: node(n), groups: vec![format!("g{g}")], user: n.to_string() }),
         3 => (n(), model(), 0_u16..4, tps).prop_map(|(n, m, s, t)| Input::Offer { node: node(n), offer: offer(m, s, t) }),
         1 => n().prop_map(|n| Input::NodeDown { node: node(n) }),
         6 => (n(), j(), e(), model())

@@ -192,7 +192,7 @@ impl World {
     }
 
     fn arrive(&mut self, n: u8) {
-        self.step(Input::NodeUp { node: node(n), groups: vec![format!("team{}", n % 3)] });
+        self.step(Input::NodeUp { node: node(n), groups: vec![format!("team{}", n % 3)], user: n.to_string() });
         let tps = f32::from(n % 7 + 1) * 10.0;
         self.step(Input::Offer { node: node(n), offer: offer("m", u16::from(n % 4), Some(tps)) });
         let stay = 10_000 + self.dice.roll(60_000);
@@ -263,7 +263,7 @@ fn a_pool_that_comes_and_goes_keeps_its_rules() {
 #[test]
 fn a_greedy_team_gets_no_more_than_its_share() {
     let mut scheduler = Scheduler::new(3, ["m".to_owned()]);
-    let up = |n: u8, group: &str| Input::NodeUp { node: node(n), groups: vec![group.into()] };
+    let up = |n: u8, group: &str| Input::NodeUp { node: node(n), groups: vec![group.into()], user: n.to_string() };
     let now = Millis(0);
     let _ = scheduler.handle(now, up(1, "greedy"));
     let _ = scheduler.handle(now, up(2, "modest"));
@@ -324,7 +324,10 @@ fn decisions_are_timed() {
     let mut scheduler = Scheduler::new(1, ["m".to_owned()]);
     let now = Millis(0);
     for n in 0..NODES {
-        let _ = scheduler.handle(now, Input::NodeUp { node: NodeId(name(n)), groups: vec![format!("g{}", n % 100)] });
+        let _ = scheduler.handle(
+            now,
+            Input::NodeUp { node: NodeId(name(n)), groups: vec![format!("g{}", n % 100)], user: n.to_string() },
+        );
         let tps = 5.0 + dice.roll(200) as f32;
         let _ = scheduler.handle(now, Input::Offer { node: NodeId(name(n)), offer: offer("m", 2, Some(tps)) });
     }

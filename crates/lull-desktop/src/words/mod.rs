@@ -12,6 +12,7 @@ mod window_faults;
 mod window_frame;
 mod window_home;
 mod window_models;
+mod window_policy;
 mod window_privacy;
 mod window_rules;
 mod window_settings;
@@ -81,13 +82,14 @@ macro_rules! entries {
 use entries;
 
 /// What the window says.
-const WINDOW: [&[Entry]; 9] = [
+const WINDOW: [&[Entry]; 10] = [
     reasons::ENTRIES,
     window_chat::ENTRIES,
     window_faults::ENTRIES,
     window_frame::ENTRIES,
     window_home::ENTRIES,
     window_models::ENTRIES,
+    window_policy::ENTRIES,
     window_privacy::ENTRIES,
     window_rules::ENTRIES,
     window_settings::ENTRIES,

@@ -104,7 +104,7 @@ async fn status(home: &Path) -> Result<StatusView, Fault> {
 
 fn rules(home: &Path, options: &NodeOptions) -> Result<Effective, Fault> {
     if !home.is_dir() {
-        return Ok(lull_policy::resolve(None, None));
+        return Ok(lull_policy::resolve(None, None, None));
     }
     AgreedFiles::of(&Home::open(home)?, options)?.effective()
 }

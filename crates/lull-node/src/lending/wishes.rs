@@ -5,11 +5,11 @@ use std::sync::Arc;
 use lull_core::lending::Rules;
 use lull_policy::{Effective, resolve};
 use lull_types::{Fault, RuleValue};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::rules::{Timing, rules};
-use crate::agreed::{self, Agreed, AgreedFiles, Paused};
+use crate::agreed::{self, Agreed, AgreedFiles, Paused, PolicyNow};
 
 /// A person's and their organisation's word about lending.
 pub(crate) struct Wishes {
@@ -32,14 +32,24 @@ pub(crate) struct RulesNow {
     pub(crate) effective: Arc<Effective>,
     /// Why the files cannot be followed: nothing is lent then.
     pub(crate) broken: Option<Fault>,
+    /// The policy among them.
+    pub(crate) policy: Option<PolicyNow>,
+    /// Why the policy cannot be followed.
+    pub(crate) unfollowed: Option<Fault>,
 }
 
 impl Wishes {
     /// Reads and follows the files, until `stop`. Must be called inside a tokio runtime.
-    pub(crate) fn follow(files: AgreedFiles, dedicated: bool, timing: Timing, stop: CancellationToken) -> Self {
-        let (following, _) = agreed::follow(files.clone(), stop);
+    pub(crate) fn follow(
+        files: AgreedFiles,
+        dedicated: bool,
+        timing: Timing,
+        look: Arc<Notify>,
+        stop: CancellationToken,
+    ) -> Self {
+        let following = agreed::follow(files.clone(), look, stop);
         let agreed = following.borrow().clone();
-        let effective = agreed.rules.clone().unwrap_or_else(|_| Arc::new(resolve(None, None)));
+        let effective = agreed.rules.clone().unwrap_or_else(|_| Arc::new(resolve(None, None, None)));
         Self { files, following, agreed, stale: false, effective, dedicated, timing }
     }
 
@@ -85,7 +95,11 @@ impl Wishes {
 
     /// What everybody may see of the rules now.
     pub(crate) fn now(&self) -> RulesNow {
-        RulesNow { effective: self.effective.clone(), broken: self.broken().cloned() }
+        let (policy, unfollowed) = match &self.agreed.policy {
+            Ok(policy) => (*policy, None),
+            Err(fault) => (None, Some(fault.clone())),
+        };
+        RulesNow { effective: self.effective.clone(), broken: self.broken().cloned(), policy, unfollowed }
     }
 
     /// The pause that was kept.

@@ -92,7 +92,8 @@ impl Bench {
     async fn answer(&self, grant: Signed<Grant>, key: &EphemeralKey) -> Result<Vec<AnswerBody>, u64> {
         let message = Message { role: Role::User, content: "hello".into() };
         let sampling = Sampling { max_tokens: 50, ..Sampling::default() };
-        let question = Question { messages: vec![message], sampling, prefix: Vec::new() };
+        let question =
+            Question { messages: vec![message], sampling, prefix: Vec::new(), asker: Some(self.org.asker(&grant)) };
         let peer = self.relay.peers.get(self.id);
         let sealing = peer.chain.verify_sealing(&self.org.root(), &peer.sealing).unwrap().1;
         let (sealed, mut opener) = lull_seal::seal_question(&grant, &sealing, key, &question).unwrap();

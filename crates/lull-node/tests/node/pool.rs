@@ -9,7 +9,10 @@ use std::{
 
 use lull_engine::scripted::Script;
 use lull_node::{Enrolled, Node, NodeApi, NodeOptions, enroll};
-use lull_relay::{Relay, RelayOptions, admin};
+use lull_relay::{
+    Relay, RelayOptions,
+    admin::{self, TokenWish},
+};
 use lull_types::{ChatEvent, Code, LendingView, LinkView, ModelPlace, ModelView, Request, Response, WorkerState};
 use tempfile::TempDir;
 
@@ -42,7 +45,7 @@ impl Org {
     }
 
     pub(crate) fn token(&self) -> lull_wire::Token {
-        admin::token_create(self.dir.path(), &[], 1, 3600).unwrap()
+        admin::token_create(self.dir.path(), &TokenWish { uses: 1, ttl_s: 3600, ..TokenWish::default() }).unwrap()
     }
 
     pub(crate) async fn member(&self, name: &str, script: Option<&Script>) -> Member {
@@ -52,7 +55,8 @@ impl Org {
 
     pub(crate) async fn member_with(&self, name: &str, script: Option<&Script>, options: NodeOptions) -> Member {
         let home = tempfile::tempdir().unwrap();
-        let token = admin::token_create(self.dir.path(), &[], 1, 3600).unwrap();
+        let token =
+            admin::token_create(self.dir.path(), &TokenWish { uses: 1, ttl_s: 3600, ..TokenWish::default() }).unwrap();
         let enrolled = enroll(home.path(), &token, Some(name.into()), false).await.unwrap();
         if let Some(script) = script {
             add_model(home.path(), MODEL, script);
@@ -152,7 +156,8 @@ async fn a_lender_that_is_killed_is_a_clear_fault() {
     let relay = org.relay().await;
     let asker = org.member("asker", None).await;
     let home = tempfile::tempdir().unwrap();
-    let token = admin::token_create(org.dir.path(), &[], 1, 3600).unwrap();
+    let token =
+        admin::token_create(org.dir.path(), &TokenWish { uses: 1, ttl_s: 3600, ..TokenWish::default() }).unwrap();
     enroll(home.path(), &token, Some("killed".into()), false).await.unwrap();
     add_model(home.path(), MODEL, &endless());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -247,7 +252,7 @@ async fn two_machines_with_one_identity_do_not_throw_each_other_out_all_the_time
     let relay = org.relay().await;
     let member = org.member("cloned", None).await;
     let copy = tempfile::tempdir().unwrap();
-    for name in ["device.key", "node.json", "transport.json"] {
+    for name in ["device.key", "member.key", "node.json", "transport.json"] {
         std::fs::copy(member._home.path().join(name), copy.path().join(name)).unwrap();
     }
     let clone = Node::start(copy.path(), asking()).await.unwrap();

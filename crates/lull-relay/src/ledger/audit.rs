@@ -42,6 +42,15 @@ pub enum Deed {
         /// The invitation's number, in hexadecimal.
         invitation: String,
     },
+    /// A policy was signed and handed to the relay.
+    PolicyPushed {
+        /// Its version.
+        version: u64,
+        /// When it ends, in seconds since 1970.
+        not_after_s: u64,
+        /// SHA-256 of its text, in hexadecimal.
+        sha256: String,
+    },
     /// A machine was shut out.
     Revoked {
         /// The machine.

@@ -1,12 +1,14 @@
 //! What the relay keeps: who belongs, what ran, who used what. Never what was said.
 
 mod audit;
+mod org;
 mod rows;
 mod schema;
 mod sqlite;
 mod thread;
 
 use futures::future::BoxFuture;
+use lull_core::scheduler::Used;
 use lull_types::{Epoch, JobId, ModelHash, NodeId, Usage};
 use lull_wire::{
     Signed,
@@ -16,6 +18,8 @@ use lull_wire::{
 
 pub use audit::{Audit, AuditRow, Deed};
 pub(crate) use audit::{hex, in_transaction, note, read as audit};
+pub use org::Orders;
+pub(crate) use org::{policy, push_policy, user_of};
 pub use rows::{NodeRow, UsageRow};
 pub(crate) use sqlite::{create, nodes, open, revoke, usage};
 pub use thread::SqliteLedger;
@@ -141,8 +145,14 @@ pub trait Ledger: Send + Sync + 'static {
     /// Shuts a node out at the word of `by`; false if it is not known.
     fn revoke(&self, node: NodeId, now_s: u64, by: String) -> BoxFuture<'_, Result<bool, LedgerError>>;
 
-    /// Everyone who was ever revoked.
-    fn revoked(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>>;
+    /// What counts for everybody now.
+    fn orders(&self) -> BoxFuture<'_, Result<Orders, LedgerError>>;
+
+    /// A node asks with the member key of this id.
+    fn member(&self, node: NodeId, member: NodeId) -> BoxFuture<'_, Result<(), LedgerError>>;
+
+    /// What was asked on a day, counted from 1970-01-01 in UTC.
+    fn used(&self, day: u64) -> BoxFuture<'_, Result<Vec<Used>, LedgerError>>;
 
     /// A run was granted.
     fn granted(&self, run: Run) -> BoxFuture<'_, Result<(), LedgerError>>;

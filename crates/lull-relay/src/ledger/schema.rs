@@ -83,4 +83,13 @@ BEGIN SELECT raise(ABORT, 'the audit log is only ever added to'); END;
 CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit
 BEGIN SELECT raise(ABORT, 'the audit log is only ever added to'); END;
 ",
+    "
+ALTER TABLE nodes ADD COLUMN user TEXT NOT NULL DEFAULT '';
+ALTER TABLE nodes ADD COLUMN member BLOB;
+CREATE TABLE policies (
+    version INTEGER PRIMARY KEY,
+    document BLOB NOT NULL,
+    pushed_s INTEGER NOT NULL
+) STRICT;
+",
 ];

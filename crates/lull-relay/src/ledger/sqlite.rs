@@ -74,12 +74,25 @@ fn use_invitation(db: &Connection, enrolment: &Enrolment) -> Result<Option<bool>
     if mine {
         return Ok(Some(false));
     }
-    if uses >= u64::from(invitation.uses) {
+    if uses >= u64::from(invitation.uses) || is_taken(db, enrolment)? {
         return Ok(None);
     }
     db.prepare_cached("INSERT INTO invitation_uses (invitation, node, used_s) VALUES (?1, ?2, ?3)")?
         .execute(params![invitation.id, node, enrolment.now_s])?;
     Ok(Some(true))
+}
+
+/// Whether another machine, not shut out, has the name that this invitation lets join once.
+fn is_taken(db: &Connection, enrolment: &Enrolment) -> Result<bool> {
+    let device = &enrolment.device;
+    if device.invitation.machines.is_empty() {
+        return Ok(false);
+    }
+    db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM nodes
+         WHERE invitation = ?1 AND name = ?2 AND node <> ?3 AND revoked_s IS NULL)",
+    )?
+    .query_row(params![device.invitation.id, device.name, device.node.0], |row| row.get(0))
 }
 
 fn write_node(db: &Connection, enrolment: &Enrolment) -> Result<()> {
@@ -88,14 +101,15 @@ fn write_node(db: &Connection, enrolment: &Enrolment) -> Result<()> {
     let groups = serde_json::to_string(&device.groups).map_err(unstorable)?;
     db.prepare_cached(
         "INSERT INTO nodes (node, device_key, chain, invitation, name, member_of, first_seen_s, last_seen_s,
-             certificate_until_s)
-         VALUES (:node, :key, :chain, :invitation, :name, :groups, :now, :now, :until)
+             certificate_until_s, user)
+         VALUES (:node, :key, :chain, :invitation, :name, :groups, :now, :now, :until, :user)
          ON CONFLICT (node) DO UPDATE SET chain = :chain, invitation = :invitation, name = :name, member_of = :groups,
-             certificate_until_s = :until",
+             certificate_until_s = :until, user = :user",
     )?
     .execute(named_params! {
         ":node": device.node.0, ":key": device.key.0, ":chain": chain, ":invitation": device.invitation.id,
         ":name": device.name, ":groups": groups, ":now": enrolment.now_s, ":until": enrolment.not_after_s,
+        ":user": device.invitation.user,
     })?;
     Ok(())
 }
@@ -132,12 +146,6 @@ pub(crate) fn revoke(db: &Connection, node: NodeId, now_s: u64, by: &str) -> Res
         Some(name) => audit::append(db, now_s, by, &Deed::Revoked { node, name }).map(|()| true),
         None => Ok(standing(db, node)? == Standing::Revoked),
     }
-}
-
-pub(super) fn revoked(db: &Connection) -> Result<Vec<NodeId>> {
-    db.prepare_cached("SELECT node FROM nodes WHERE revoked_s IS NOT NULL")?
-        .query_map([], |row| node_at(row, 0))?
-        .collect()
 }
 
 pub(super) fn granted(db: &Connection, run: &Run) -> Result<()> {
@@ -354,11 +362,14 @@ pub(crate) fn usage(db: &Connection) -> Result<Vec<UsageRow>> {
     .collect()
 }
 
-fn node_at(row: &Row<'_>, column: usize) -> Result<NodeId> {
+pub(super) fn node_at(row: &Row<'_>, column: usize) -> Result<NodeId> {
     row.get::<_, [u8; 16]>(column).map(NodeId)
 }
 
-fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> lull_store::rusqlite::Error {
+pub(super) fn unreadable(
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> lull_store::rusqlite::Error {
     lull_store::rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }
 

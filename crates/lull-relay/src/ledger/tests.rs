@@ -7,7 +7,7 @@ use lull_wire::{
     job::Receipt,
 };
 
-use super::*;
+use super::{super::org::orders, *};
 use crate::ledger::{Ledger as _, SqliteLedger};
 
 struct Books {
@@ -25,7 +25,7 @@ fn enrolment(invitation: u8, uses: u32, device: u8, now_s: u64) -> Enrolment {
     let (root, key) = (SecretKey::from_bytes(&[1; 32]), SecretKey::from_bytes(&[invitation; 32]));
     let device_key = SecretKey::from_bytes(&[device; 32]);
     let id = [invitation; 16];
-    let invitation = Invitation { id, groups: vec!["a".into()], uses, not_after_s: 1_000, key: key.public() };
+    let invitation = Invitation::new(id, vec!["a".into()], uses, 1_000, key.public());
     let certificate =
         DeviceCertificate { invitation: id, key: device_key.public(), name: format!("n{device}"), created_s: 1 };
     let chain = DeviceChain {
@@ -61,7 +61,7 @@ fn a_revoked_node_stays_out_whatever_it_brings() {
     assert!(!revoke(&db, node, 1, "uid 0").unwrap());
     enrol(&db, &enrolment(10, 2, 1, 500)).unwrap();
     assert_eq!(standing(&db, node).unwrap(), Standing::Member);
-    assert!(revoked(&db).unwrap().is_empty());
+    assert!(orders(&db).unwrap().revoked.is_empty());
     assert!(revoke(&db, node, 550, "uid 0").unwrap() && revoke(&db, node, 560, "uid 1").unwrap());
     // Joined once, revoked once, by the first who said so.
     let log = audit(&db).unwrap();
@@ -73,7 +73,7 @@ fn a_revoked_node_stays_out_whatever_it_brings() {
     };
     assert_eq!((joined_by.to_string(), groups[0].as_str()), (format!("node {node}"), "a"));
     assert_eq!((out, name.as_str()), (&node, "n1"));
-    assert_eq!(revoked(&db).unwrap(), [node]);
+    assert_eq!(orders(&db).unwrap().revoked, [node]);
     assert_eq!(standing(&db, node).unwrap(), Standing::Revoked);
     assert_eq!(enrol(&db, &enrolment(10, 2, 1, 600)).unwrap(), Enrolled::Revoked);
     assert_eq!(enrol(&db, &enrolment(11, 2, 1, 600)).unwrap(), Enrolled::Revoked);

@@ -7,12 +7,14 @@ use std::{
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
+use lull_core::scheduler::Used;
 use lull_store::rusqlite::{self, Connection, TransactionBehavior};
 use lull_types::NodeId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    CheckedReceipt, Enrolled, Enrolment, Ledger, LedgerError, Run, Settlement, Standing, audit, audit::Deed, sqlite,
+    CheckedReceipt, Enrolled, Enrolment, Ledger, LedgerError, Orders, Run, Settlement, Standing, audit, audit::Deed,
+    org, sqlite,
 };
 use crate::clock;
 
@@ -154,8 +156,16 @@ impl Ledger for SqliteLedger {
         self.change(move |db| sqlite::revoke(db, node, now_s, &by))
     }
 
-    fn revoked(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>> {
-        self.change(sqlite::revoked)
+    fn orders(&self) -> BoxFuture<'_, Result<Orders, LedgerError>> {
+        self.change(org::orders)
+    }
+
+    fn member(&self, node: NodeId, member: NodeId) -> BoxFuture<'_, Result<(), LedgerError>> {
+        self.change(move |db| org::member(db, node, member))
+    }
+
+    fn used(&self, day: u64) -> BoxFuture<'_, Result<Vec<Used>, LedgerError>> {
+        self.change(move |db| org::used(db, day))
     }
 
     fn granted(&self, run: Run) -> BoxFuture<'_, Result<(), LedgerError>> {

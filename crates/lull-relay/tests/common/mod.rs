@@ -11,7 +11,11 @@
 use std::{path::Path, time::Duration};
 
 use lull_net::{TransportIdentity, TransportKey, connect, exporter};
-use lull_relay::{Relay, RelayOptions, admin, init};
+use lull_relay::{
+    Relay, RelayOptions,
+    admin::{self, TokenWish},
+    init,
+};
 use lull_types::{Code, Epoch, Fault, JobId, Label, ModelHash, NodeId, Usage};
 use lull_wire::{
     SecretKey, Signed, Token,
@@ -60,7 +64,7 @@ impl Org {
 
     pub fn token(&self, groups: &[&str], uses: u32) -> Token {
         let groups: Vec<String> = groups.iter().map(|&group| group.into()).collect();
-        admin::token_create(self.dir(), &groups, uses, 3_600).unwrap()
+        admin::token_create(self.dir(), &TokenWish { groups, uses, ..TokenWish::default() }).unwrap()
     }
 
     /// A new device that is enrolled and connected.
@@ -100,7 +104,7 @@ pub fn http_get(address: std::net::SocketAddr, path: &str) -> String {
 pub fn offer(model: &str, slots: u16, tps: f32) -> Offer {
     let hash = ModelHash([7; 32]);
     let (decode_tps, prefill_tps) = (Some(tps), Some(tps * 10.0));
-    Offer { models: vec![OfferedModel { name: model.into(), hash, context: 4096, decode_tps, prefill_tps }], slots }
+    Offer { models: vec![OfferedModel { name: model.into(), hash, context: 4096, decode_tps, prefill_tps }], slots, labels: Label::all().into() }
 }
 
 pub fn submit(model: &str) -> Submit {
@@ -173,7 +177,7 @@ impl Device {
     }
 
     pub fn hello(&self) -> FromNode {
-        FromNode::Hello { chain: self.chain.clone(), sealing: self.sealing.clone(), version: "0.1.0-test".into() }
+        FromNode::Hello { chain: self.chain.clone(), sealing: self.sealing.clone(), version: "0.1.0-test".into(), membership: None }
     }
 
     pub fn receipt(&self, job: JobId, side: Side, tokens: u32) -> FromNode {
@@ -215,8 +219,14 @@ impl Node {
     }
 
     /// The next message; `None` when the stream or connection has ended.
+    /// The next message that is no deny-list: those follow every revocation.
     pub async fn hear(&mut self) -> Option<FromRelay> {
-        soon(frame::read(&mut self.recv, control::BYTES_MAX)).await.ok().flatten()
+        loop {
+            match soon(frame::read(&mut self.recv, control::BYTES_MAX)).await.ok().flatten() {
+                Some(FromRelay::Denied(_)) => {}
+                message => return message,
+            }
+        }
     }
 
     /// The next message that is no catalogue.

@@ -4,7 +4,8 @@ use lull_net::Authority;
 use lull_node::{Enrolled, enroll};
 use lull_wire::{
     PublicKey, SecretKey, Signed, Token,
-    identity::{Invitation, RelayStatement},
+    identity::{Invitation, MemberCertificate, Membership, RelayStatement},
+    job::{Asker, Grant, asker_proof},
     random,
 };
 use tempfile::TempDir;
@@ -54,10 +55,21 @@ impl Org {
 
     pub(crate) fn token_until(&self, relay: &str, not_after_s: u64) -> Token {
         let key = SecretKey::generate();
-        let invitation =
-            Invitation { id: random(), groups: vec!["lab".into()], uses: 1, not_after_s, key: key.public() };
+        let invitation = Invitation::new(random(), vec!["lab".into()], 1, not_after_s, key.public());
         let invitation = Signed::sign(&invitation, &self.root).unwrap();
         Token::new(relay.into(), self.root(), self.statement.clone(), invitation, &key)
+    }
+
+    /// Somebody who asks under a grant, and whom root has let in.
+    pub(crate) fn asker(&self, grant: &Signed<Grant>) -> Asker {
+        let (inviter, key) = (SecretKey::generate(), SecretKey::generate());
+        let invitation = Invitation::new(random(), vec!["lab".into()], 1, now_s() + 60, inviter.public());
+        let member = MemberCertificate { invitation: invitation.id, key: key.public() };
+        let membership = Membership {
+            invitation: Signed::sign(&invitation, &self.root).unwrap(),
+            member: Signed::sign(&member, &inviter).unwrap(),
+        };
+        Asker { membership, proof: key.sign(&asker_proof(grant)) }
     }
 
     /// A fresh home that has joined.

@@ -1,0 +1,121 @@
+//! What the organisation's rules mean for jobs: who may ask, where a job may run, and how much of a day is left.
+
+use std::sync::Arc;
+
+use lull_policy::OrgRules;
+use lull_types::NodeId;
+
+use super::{
+    super::{
+        Cut, Output, Refusal, Submit, Used,
+        budget::{Exhausted, User},
+        fleet::answer_estimate,
+    },
+    Lease, RunId, Scheduler, State,
+};
+use crate::Millis;
+
+impl Scheduler {
+    /// Follows new rules: what they forbid ends, and what waits is looked at again.
+    pub(super) fn rules(&mut self, now: Millis, rules: Arc<OrgRules>, out: &mut Vec<Output>) {
+        self.budget.follow(&rules.quotas);
+        self.fleet.follow(rules);
+        self.catalogue_version += 1;
+        let runs: Vec<RunId> =
+            self.jobs.iter().flat_map(|(job, entry)| entry.runs.keys().map(|epoch| (*job, *epoch))).collect();
+        let mut models = Vec::new();
+        for id in runs {
+            let Some(job) = self.jobs.get(&id.0) else { continue };
+            let Some(run) = job.runs.get(&id.1) else { continue };
+            let (submitter, state, label) = (job.submitter, run.state, &run.submit.label);
+            let asked = self.fleet.rules().may_ask(label, &run.submit.model, &job.groups);
+            let lent = state.lender().map_or(Ok(()), |lender| self.fleet.may_see(lender, label));
+            models.push(run.submit.model.clone());
+            if let Err(denied) = asked {
+                let why = Refusal::Denied(Box::new(denied));
+                if !matches!(state, State::Running(_)) {
+                    out.push(Output::Refused { submitter, job: id.0, epoch: id.1, why });
+                }
+                models.extend(self.drop_run(now, id, Cut::Forbidden, out));
+            } else if lent.is_err() {
+                models.extend(self.take_back(now, id, state, out));
+            }
+        }
+        self.dispatch_each(now, models, out);
+    }
+
+    /// A run that must not stay where it is. What has not begun waits for another lender; whoever asked for what has
+    /// begun goes on with another run.
+    fn take_back(&mut self, now: Millis, id: RunId, state: State, out: &mut Vec<Output>) -> Vec<String> {
+        match state {
+            State::Reserved(lender, _) => {
+                out.push(Output::Release { lender, job: id.0, epoch: id.1 });
+                self.requeue(now, id, out).into_iter().collect()
+            }
+            State::Granted(_) => {
+                if let Some(job) = self.jobs.get_mut(&id.0) {
+                    job.lost = Some(id.1);
+                }
+                self.drop_run(now, id, Cut::Forbidden, out)
+            }
+            State::Waiting | State::Running(_) => self.drop_run(now, id, Cut::Forbidden, out),
+        }
+    }
+
+    /// A day begins, or the use of one that has begun is heard of.
+    pub(super) fn day(&mut self, day: u64, used: Vec<Used>) {
+        self.budget.begin(day);
+        for Used { user, groups, model, tokens } in used {
+            self.budget.recount(&User { name: &user, groups: &groups }, &model, day, 0, tokens);
+        }
+    }
+
+    /// Why the rules do not let this be asked.
+    pub(super) fn denied(&self, submitter: NodeId, submit: &Submit) -> Option<Refusal> {
+        let groups = self.fleet.groups(submitter).unwrap_or_default();
+        let asked = self.fleet.rules().may_ask(&submit.label, &submit.model, groups);
+        asked.err().map(|denied| Refusal::Denied(Box::new(denied)))
+    }
+
+    /// Which quota does not let this be asked today.
+    pub(super) fn not_allowed(&self, submitter: NodeId, submit: &Submit) -> Option<Refusal> {
+        let groups = self.fleet.groups(submitter).unwrap_or_default();
+        let user = User { name: self.fleet.user(submitter).unwrap_or_default(), groups };
+        let Exhausted { quota, left } = self.budget.check(&user, &submit.model, estimate(submit)).err()?;
+        Some(Refusal::Quota { quota: Box::new(quota), left })
+    }
+
+    /// Why a waiting run will find nobody: no machine offers its model, or none that does may see it.
+    pub(super) fn nowhere(&self, id: RunId) -> Option<Refusal> {
+        let submit = &self.run(id)?.submit;
+        match self.fleet.somewhere(&submit.model, &submit.label) {
+            Ok(true) => None,
+            Ok(false) => Some(Refusal::NoOffer),
+            Err(denied) => Some(Refusal::LabelNowhere(Box::new(denied))),
+        }
+    }
+
+    /// Keeps a part of the day's quotas for a run.
+    pub(super) fn lease(&mut self, id: RunId) {
+        let day = self.budget.day();
+        let Some(job) = self.jobs.get_mut(&id.0) else { return };
+        let Some(submit) = job.runs.get(&id.1).map(|run| &run.submit) else { return };
+        let lease = Lease { day, model: submit.model.clone(), tokens: estimate(submit) };
+        let user = User { name: &job.user, groups: &job.groups };
+        self.budget.recount(&user, &lease.model, day, 0, lease.tokens);
+        job.leases.insert(id.1, lease);
+    }
+
+    /// A run has used so many tokens: the rest of its lease is free again.
+    pub(super) fn give_back(&mut self, id: RunId, used: u64) {
+        let Some(job) = self.jobs.get_mut(&id.0) else { return };
+        let Some(Lease { day, model, tokens }) = job.leases.remove(&id.1) else { return };
+        let user = User { name: &job.user, groups: &job.groups };
+        self.budget.recount(&user, &model, day, tokens, used);
+    }
+}
+
+/// So many tokens are kept for a run until it is known what it used.
+fn estimate(submit: &Submit) -> u64 {
+    u64::from(submit.prompt_tokens) + u64::from(answer_estimate(submit.max_tokens))
+}

@@ -1,0 +1,171 @@
+//! What the organisation says to all of its machines, as it lies on the disk: its policy, signed by root, and whom its
+//! relay has shut out. What came once outlasts the node and the relay; what is older never takes its place.
+
+use std::path::{Path, PathBuf};
+
+use lull_door::home;
+use lull_policy::Policy;
+use lull_types::{Code, Fault};
+use lull_wire::{
+    PublicKey, Signed, frame,
+    identity::RelayStatement,
+    policy::{DenyList, PolicyDocument, PolicyFault},
+};
+
+use crate::{Home, clock::now_s, identity::Identity};
+
+/// The longest stored document, in bytes.
+const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+
+/// Whose word counts on this machine, and how new it must be at least.
+#[derive(Debug, Clone)]
+pub(crate) struct Anchor {
+    pub(crate) root: PublicKey,
+    pub(crate) statement: RelayStatement,
+    /// The version of the policy that this machine must have heard of before it lends.
+    pub(crate) floor: u64,
+}
+
+/// The policy that counts here now.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ruling {
+    pub(crate) version: u64,
+    /// When it was signed, in seconds since 1970.
+    pub(crate) issued_s: u64,
+    /// When it ends, in seconds since 1970.
+    pub(crate) not_after_s: u64,
+    pub(crate) policy: Policy,
+}
+
+/// The files of one home in which they lie.
+#[derive(Debug, Clone)]
+pub(crate) struct OrderFiles {
+    home: Home,
+}
+
+impl Anchor {
+    pub(crate) fn of(identity: &Identity) -> Self {
+        let floor = identity.device.invitation.policy;
+        Self { root: identity.root, statement: identity.statement.clone(), floor }
+    }
+}
+
+impl OrderFiles {
+    pub(crate) const fn new(home: Home) -> Self {
+        Self { home }
+    }
+
+    pub(crate) fn policy_file(&self) -> PathBuf {
+        self.home.path().join("policy.signed")
+    }
+
+    fn denied_file(&self) -> PathBuf {
+        self.home.path().join("denied.signed")
+    }
+
+    /// The policy that counts now; `None` where this machine has joined nothing, or its organisation has none.
+    ///
+    /// # Errors
+    /// Why nothing may be lent: a policy that is missing, not root's, over, or cannot be followed.
+    pub(crate) fn ruling(&self) -> Result<Option<Ruling>, Fault> {
+        let Some(anchor) = Identity::anchor(&self.home)? else { return Ok(None) };
+        let Some(document) = self.kept(&anchor)? else {
+            if anchor.floor == 0 {
+                return Ok(None);
+            }
+            let text = format!(
+                "the organisation's policy (version {} or later) has not come yet: it comes from the relay at the next \
+                 connection",
+                anchor.floor
+            );
+            return Err(Fault::new(Code::Expired, text));
+        };
+        if document.version < anchor.floor {
+            return Err(unfollowed(&PolicyFault::Rollback { known: anchor.floor, got: document.version }));
+        }
+        document.check_time(now_s()).map_err(|why| unfollowed(&why))?;
+        let PolicyDocument { version, issued_s, not_after_s, text, .. } = document;
+        let policy = Policy::parse(&format!("policy version {version}"), &text).map_err(|error| {
+            Fault::new(Code::Storage, format!("{error}; this may be a rule that only a newer Lull knows: update it"))
+        })?;
+        Ok(Some(Ruling { version, issued_s, not_after_s, policy }))
+    }
+
+    /// What lies there, if it is root's.
+    fn kept(&self, anchor: &Anchor) -> Result<Option<PolicyDocument>, Fault> {
+        let Some(signed) = stored::<PolicyDocument>(&self.policy_file())? else { return Ok(None) };
+        let opened = PolicyDocument::open(&signed, &anchor.root, &anchor.statement.org, None);
+        opened.map(Some).map_err(|why| unfollowed(&why))
+    }
+
+    /// Keeps a policy that the relay handed out, if it is root's and none newer is known; whether it is new here.
+    ///
+    /// # Errors
+    /// Why it does not count. What counted before still does.
+    pub(crate) fn keep_policy(&self, anchor: &Anchor, signed: &Signed<PolicyDocument>) -> Result<bool, Fault> {
+        // What lies there and cannot be read is replaced by what can, if that is new enough.
+        let known = self.kept(anchor).ok().flatten();
+        let policy = PolicyDocument::open(signed, &anchor.root, &anchor.statement.org, known.as_ref())
+            .map_err(|why| refused(&why))?;
+        if policy.version < anchor.floor {
+            return Err(refused(&PolicyFault::Rollback { known: anchor.floor, got: policy.version }));
+        }
+        if known.is_some_and(|known| known.version == policy.version) {
+            return Ok(false);
+        }
+        store(&self.policy_file(), signed)?;
+        Ok(true)
+    }
+
+    /// Whom the organisation has shut out, as far as this machine has heard.
+    pub(crate) fn denied(&self, anchor: &Anchor) -> DenyList {
+        let signed = stored::<DenyList>(&self.denied_file()).ok().flatten();
+        signed.and_then(|signed| DenyList::open(&signed, &anchor.statement, 0).ok()).unwrap_or_default()
+    }
+
+    /// Keeps a deny-list, if it is the relay's and none newer is known.
+    ///
+    /// # Errors
+    /// Why it does not count. What counted before still does.
+    pub(crate) fn keep_denied(&self, anchor: &Anchor, signed: &Signed<DenyList>) -> Result<DenyList, Fault> {
+        let known = self.denied(anchor);
+        let list = DenyList::open(signed, &anchor.statement, known.version).map_err(|why| {
+            Fault::new(
+                Code::BadSeal,
+                format!("the relay's list of machines that were shut out does not count: {why}; tell IT"),
+            )
+        })?;
+        if list != known {
+            store(&self.denied_file(), signed)?;
+        }
+        Ok(list)
+    }
+
+    /// Forgets them: this machine becomes another organisation's.
+    pub(crate) fn forget(home: &Home) -> Result<(), Fault> {
+        let files = Self::new(home.clone());
+        home::remove(&files.policy_file())?;
+        home::remove(&files.denied_file())
+    }
+}
+
+fn unfollowed(why: &PolicyFault) -> Fault {
+    let code = if *why == PolicyFault::Expired { Code::Expired } else { Code::BadSeal };
+    Fault::new(code, format!("the organisation's policy cannot be followed: {why}; IT can push it again"))
+}
+
+fn refused(why: &PolicyFault) -> Fault {
+    Fault::new(Code::BadSeal, format!("the policy that the relay sent does not count: {why}; tell IT"))
+}
+
+fn stored<T: lull_wire::Document>(path: &Path) -> Result<Option<Signed<T>>, Fault> {
+    let Some(bytes) = home::read(path)? else { return Ok(None) };
+    let damaged = |_| lull_door::fault::damaged(path, "it is not what the relay sent");
+    frame::decode(&bytes).map(Some).map_err(damaged)
+}
+
+fn store<T: lull_wire::Document>(path: &Path, signed: &Signed<T>) -> Result<(), Fault> {
+    let bytes = frame::encode(signed, DOCUMENT_BYTES_MAX)
+        .map_err(|error| Fault::new(Code::BadFrame, format!("what the relay sent is too long to keep: {error}")))?;
+    home::write(path, &bytes[frame::LENGTH_BYTES..])
+}

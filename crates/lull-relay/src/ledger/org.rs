@@ -1,0 +1,101 @@
+//! What the organisation has said to all: its policy, whom it shut out, and how much of today is used.
+
+use lull_core::scheduler::Used;
+use lull_store::rusqlite::{Connection, OptionalExtension as _, Result, params};
+use lull_types::NodeId;
+use lull_wire::{
+    Signed, frame,
+    policy::{DENIED_MAX, DenyList, PolicyDocument},
+};
+
+use super::{
+    Deed, audit,
+    sqlite::{node_at, unreadable, unstorable},
+};
+
+/// The longest stored policy, in bytes.
+const POLICY_BYTES_MAX: usize = 256 * 1024;
+
+/// All that counts for everybody.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Orders {
+    /// The newest policy, signed by root.
+    pub policy: Option<Signed<PolicyDocument>>,
+    /// Everyone who was ever revoked.
+    pub revoked: Vec<NodeId>,
+    /// The same for other machines: the latest of them, as [`DenyList`] holds them.
+    pub denied: DenyList,
+}
+
+pub(super) fn orders(db: &Connection) -> Result<Orders> {
+    let policy = policy(db)?;
+    let mut statement =
+        db.prepare_cached("SELECT node, member FROM nodes WHERE revoked_s IS NOT NULL ORDER BY revoked_s DESC, node")?;
+    let rows: Vec<(NodeId, Option<[u8; 16]>)> =
+        statement.query_map([], |row| Ok((node_at(row, 0)?, row.get(1)?)))?.collect::<Result<_>>()?;
+    let mut denied = DenyList { version: rows.len() as u64, ..DenyList::default() };
+    for (node, member) in rows.iter().take(DENIED_MAX) {
+        denied.nodes.push(*node);
+        denied.members.extend(member.map(NodeId));
+    }
+    denied.nodes.sort_unstable();
+    denied.members.sort_unstable();
+    Ok(Orders { policy, revoked: rows.into_iter().map(|(node, _)| node).collect(), denied })
+}
+
+pub(crate) fn policy(db: &Connection) -> Result<Option<Signed<PolicyDocument>>> {
+    let document: Option<Vec<u8>> = db
+        .prepare_cached("SELECT document FROM policies ORDER BY version DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    document.map(|document| frame::decode(&document).map_err(|error| unreadable(0, error))).transpose()
+}
+
+/// Keeps a policy, and tells of it; false, and nothing is kept, if one of its version or a later one is known.
+pub(crate) fn push_policy(
+    db: &Connection,
+    signed: &Signed<PolicyDocument>,
+    policy: &PolicyDocument,
+    now_s: u64,
+    by: &str,
+) -> Result<bool> {
+    let known: u64 = db.query_row("SELECT ifnull(max(version), 0) FROM policies", [], |row| row.get(0))?;
+    if policy.version <= known {
+        return Ok(false);
+    }
+    let document = frame::encode(signed, POLICY_BYTES_MAX).map_err(unstorable)?.split_off(frame::LENGTH_BYTES);
+    db.execute(
+        "INSERT INTO policies (version, document, pushed_s) VALUES (?1, ?2, ?3)",
+        params![policy.version, document, now_s],
+    )?;
+    let sha256 = audit::hex(&lull_wire::identity::fingerprint(policy.text.as_bytes()));
+    let deed = Deed::PolicyPushed { version: policy.version, not_after_s: policy.not_after_s, sha256 };
+    audit::append(db, now_s, by, &deed)?;
+    Ok(true)
+}
+
+/// The key that a node asks with.
+pub(super) fn member(db: &Connection, node: NodeId, member: NodeId) -> Result<()> {
+    db.prepare_cached("UPDATE nodes SET member = ?2 WHERE node = ?1 AND member IS NOT ?2")?
+        .execute(params![node.0, member.0])?;
+    Ok(())
+}
+
+/// Whoever works at a node: as its invitation says, else the node itself.
+pub(crate) fn user_of(node: NodeId, user: &str) -> String {
+    if user.is_empty() { node.to_string() } else { user.to_owned() }
+}
+
+/// What was asked on a day.
+pub(super) fn used(db: &Connection, day: u64) -> Result<Vec<Used>> {
+    let mut statement = db.prepare_cached(
+        "SELECT nodes.node, user, member_of, model, sum(prompt_tokens + completion_tokens) FROM usage_by_day
+         JOIN nodes USING (node) WHERE day = ?1 AND role = 'asked' GROUP BY nodes.node, model",
+    )?;
+    let row = |row: &lull_store::rusqlite::Row<'_>| {
+        let (node, user, groups): (_, String, String) = (node_at(row, 0)?, row.get(1)?, row.get(2)?);
+        let groups = serde_json::from_str(&groups).map_err(|error| unreadable(2, error))?;
+        Ok(Used { user: user_of(node, &user), groups, model: row.get(3)?, tokens: row.get(4)? })
+    };
+    statement.query_map([day], row)?.collect()
+}
