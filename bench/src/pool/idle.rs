@@ -37,7 +37,8 @@ async fn idle(token: &Token, relay: &str, name: String) -> Result<Idle> {
     let connection = connect(relay, ca_sha256, Some(&identity)).await?;
     let (mut send, mut recv) = connection.open_bi().await?;
     let sealing = SealingCertificate { node: node_id(&key.public()), key: [1; 32], created_s: now_s };
-    let hello = FromNode::Hello { chain, sealing: Signed::sign(&sealing, &key)?, version: "bench".into(), membership: None };
+    let hello =
+        FromNode::Hello { chain, sealing: Signed::sign(&sealing, &key)?, version: "bench".into(), membership: None };
     frame::write(&mut send, &hello, control::BYTES_MAX).await?;
     let Some(FromRelay::Welcome { .. }) = frame::read(&mut recv, control::BYTES_MAX).await? else {
         bail!("the relay does not welcome an idle node");

@@ -4,7 +4,7 @@ use crate::{Lang, catalogue};
 
 /// Each rule, and how the catalogue calls its title; what it does is there under the same name with `_help`. `NAME`
 /// stands for what an organisation calls it.
-pub const RULE_WORDS: [(&str, &str); 34] = [
+pub const RULE_WORDS: [(&str, &str); 35] = [
     ("lend.enabled", "set_enabled"),
     ("lend.idle_minutes", "set_idle"),
     ("lend.on_battery", "set_battery"),
@@ -22,6 +22,7 @@ pub const RULE_WORDS: [(&str, &str); 34] = [
     ("lend.disk_gib", "set_disk"),
     ("lend.watts_per_thread", "set_watts"),
     ("sandbox.tier", "set_tier"),
+    ("labels.NAME", "org_label"),
     ("labels.NAME.lenders", "org_label_lenders"),
     ("labels.NAME.askers", "org_label_askers"),
     ("labels.NAME.sites", "org_label_sites"),
@@ -87,7 +88,7 @@ mod tests {
         assert_eq!(rule_word("labels.confidential.lenders"), Some("org_label_lenders"));
         assert_eq!(rule_word("models.bytes.llama-3.1-8b"), Some("org_models_bytes"));
         assert_eq!(rule_word("sites.berlin"), Some("org_site"));
-        for none in ["labels..lenders", "labels.a.b.lenders", "labels.a", "sites.", "lend", ""] {
+        for none in ["labels..lenders", "labels.a.b.lenders", "labels.a.b", "sites.", "lend", ""] {
             assert_eq!(rule_word(none), None, "{none}");
         }
     }

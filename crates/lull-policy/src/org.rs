@@ -162,6 +162,10 @@ impl OrgRules {
         let mut words = Vec::new();
         let mut say = |key: String, value: Value| words.push((key, plain(&value)));
         for (label, rule) in &self.labels {
+            // A label of the organisation's own exists by being named.
+            if !Label::all().contains(label) {
+                say(format!("labels.{label}"), "exists".into());
+            }
             for (key, value) in rule.values() {
                 say(format!("labels.{label}.{key}"), value);
             }

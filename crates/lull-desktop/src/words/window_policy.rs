@@ -3,6 +3,11 @@
 use super::entries;
 
 entries! {
+    org_label { en: "A label of your own", de: "Eine eigene Kennzeichnung" }
+    org_label_help {
+        en: "Your organisation has this label beside those that Lull brings along.",
+        de: "Ihre Organisation hat diese Kennzeichnung neben denen, die Lull mitbringt."
+    }
     org_label_lenders { en: "Machines that may see it", de: "Rechner, die es sehen dürfen" }
     org_label_lenders_help {
         en: "Jobs with this label run only on machines of these groups.",

@@ -104,7 +104,11 @@ pub fn http_get(address: std::net::SocketAddr, path: &str) -> String {
 pub fn offer(model: &str, slots: u16, tps: f32) -> Offer {
     let hash = ModelHash([7; 32]);
     let (decode_tps, prefill_tps) = (Some(tps), Some(tps * 10.0));
-    Offer { models: vec![OfferedModel { name: model.into(), hash, context: 4096, decode_tps, prefill_tps }], slots, labels: Label::all().into() }
+    Offer {
+        models: vec![OfferedModel { name: model.into(), hash, context: 4096, decode_tps, prefill_tps }],
+        slots,
+        labels: Label::all().into(),
+    }
 }
 
 pub fn submit(model: &str) -> Submit {
@@ -177,7 +181,12 @@ impl Device {
     }
 
     pub fn hello(&self) -> FromNode {
-        FromNode::Hello { chain: self.chain.clone(), sealing: self.sealing.clone(), version: "0.1.0-test".into(), membership: None }
+        FromNode::Hello {
+            chain: self.chain.clone(),
+            sealing: self.sealing.clone(),
+            version: "0.1.0-test".into(),
+            membership: None,
+        }
     }
 
     pub fn receipt(&self, job: JobId, side: Side, tokens: u32) -> FromNode {
