@@ -4,7 +4,7 @@ use crate::{Lang, catalogue};
 
 /// Each rule, and how the catalogue calls its title; what it does is there under the same name with `_help`. `NAME`
 /// stands for what an organisation calls it.
-pub const RULE_WORDS: [(&str, &str); 35] = [
+pub const RULE_WORDS: [(&str, &str); 36] = [
     ("lend.enabled", "set_enabled"),
     ("lend.idle_minutes", "set_idle"),
     ("lend.on_battery", "set_battery"),
@@ -39,7 +39,8 @@ pub const RULE_WORDS: [(&str, &str); 35] = [
     ("login.user_claim", "org_login_user"),
     ("login.required", "org_login_required"),
     ("checks.by", "org_checks_by"),
-    ("checks.per_day", "org_checks_per_day"),
+    ("checks.per_thousand_jobs", "org_checks_share"),
+    ("checks.per_hour", "org_checks_pace"),
 ];
 
 /// How the catalogue calls a rule's title: `labels.confidential.lenders` is called as `labels.NAME.lenders` is.

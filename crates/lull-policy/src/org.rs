@@ -16,8 +16,10 @@ pub(crate) const NAMES_MAX: usize = 256;
 pub(crate) const NAME_BYTES_MAX: usize = 128;
 /// The most quotas.
 pub(crate) const QUOTAS_MAX: usize = 256;
-/// The most checks of one lender in a day.
-pub(crate) const CHECKS_PER_DAY_MAX: u16 = 1_440;
+/// The most checks for each thousand jobs of a lender: every job.
+pub(crate) const CHECKS_PER_THOUSAND_MAX: u16 = 1_000;
+/// The most checks in an hour, over all lenders.
+pub(crate) const CHECKS_PER_HOUR_MAX: u32 = 100_000;
 
 /// A set of groups (or sites, or models); none of them: nobody.
 pub type Names = BTreeSet<String>;
@@ -100,10 +102,13 @@ pub struct Login {
 /// How answers of lenders are checked by the organisation's own machines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checks {
-    /// The groups whose dedicated machines check others; absent: nothing is checked.
+    /// The ids of the machines that check others; absent: nothing is checked. Ids follow from keys, so nobody can take
+    /// one; a name or a group would tell lenders who checks them.
     pub by: Option<Names>,
-    /// How often each lender is checked with a question of the checker's own, per day of lending.
-    pub per_day: Option<u16>,
+    /// How often a lender is checked with a question of the checker's own, for each thousand jobs; absent: 20.
+    pub per_thousand_jobs: Option<u16>,
+    /// The most such checks in an hour, over all lenders; absent: 1200.
+    pub per_hour: Option<u32>,
 }
 
 impl OrgRules {
@@ -132,7 +137,8 @@ impl OrgRules {
             login: other.login.clone().or_else(|| self.login.clone()),
             checks: Checks {
                 by: fewer(self.checks.by.as_ref(), other.checks.by.as_ref()),
-                per_day: self.checks.per_day.max(other.checks.per_day),
+                per_thousand_jobs: self.checks.per_thousand_jobs.max(other.checks.per_thousand_jobs),
+                per_hour: self.checks.per_hour.max(other.checks.per_hour),
             },
         }
     }
@@ -301,7 +307,9 @@ impl Login {
 impl Checks {
     fn values(&self) -> Vec<(&'static str, Value)> {
         let by = self.by.as_ref().map(|by| ("by", list(by)));
-        by.into_iter().chain(self.per_day.map(|per_day| ("per_day", i64::from(per_day).into()))).collect()
+        let share = self.per_thousand_jobs.map(|share| ("per_thousand_jobs", i64::from(share).into()));
+        let pace = self.per_hour.map(|pace| ("per_hour", i64::from(pace).into()));
+        by.into_iter().chain(share).chain(pace).collect()
     }
 }
 

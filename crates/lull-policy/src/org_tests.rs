@@ -35,8 +35,8 @@ issuer = "https://id.example.org"
 client = "lull"
 
 [checks]
-by = ["datacenter"]
-per_day = 24
+by = ["3f9a1c07d2b84e5590a1b2c3d4e5f607"]
+per_hour = 24
 "#;
 
 fn groups(names: &str) -> Vec<String> {
@@ -92,7 +92,8 @@ fn what_cannot_be_followed_is_named_with_its_place() {
         ("[login]\nissuer = \"https://a\"", "`[login]` has no `client`"),
         ("[login]\nissuer = \"http://a\"\nclient = \"b\"", "write an address with https://"),
         ("[login]\nissuer = \"http://localhost.evil\"\nclient = \"b\"", "write an address with https://"),
-        ("[checks]\nper_day = 0", "`per_day` is 0; write a whole number from 1 to 1440"),
+        ("[checks]\nper_hour = 0", "`per_hour` is 0; write a whole number from 1 to 100000"),
+        ("[checks]\nby = [\"gpu-1\"]", "p:2:6: `by` holds \"gpu-1\", which is no id; write whole ids"),
         ("[label]\n", "did you mean `labels`?"),
     ] {
         let found = Policy::parse("p", text).unwrap_err().to_string();
@@ -140,6 +141,10 @@ fn any_names() -> impl Strategy<Value = Option<Names>> {
     ))
 }
 
+fn ids(names: Names) -> Names {
+    names.into_iter().map(|name| lull_types::NodeId([name.as_bytes()[0]; 16]).to_string()).collect()
+}
+
 fn any_label() -> impl Strategy<Value = Label> {
     prop::sample::select(vec!["public", "internal", "confidential", "x", "y"]).prop_map(|name| name.parse().unwrap())
 }
@@ -163,7 +168,7 @@ pub(crate) fn any_org() -> impl Strategy<Value = OrgRules> {
             users,
             quotas,
             login: None,
-            checks: Checks { by, per_day: None },
+            checks: Checks { by: by.map(ids), ..Checks::default() },
         },
     )
 }

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use lull_types::{Label, ModelHash, Tier};
+use lull_types::{Label, ModelHash, NodeId, Tier};
 use toml_edit::{Item, TableLike};
 
 use crate::{
     LabelRule, Login, Names, OrgRules, Quota,
-    org::{CHECKS_PER_DAY_MAX, LABELS_MAX, NAME_BYTES_MAX, NAMES_MAX, QUOTAS_MAX},
+    org::{CHECKS_PER_HOUR_MAX, CHECKS_PER_THOUSAND_MAX, LABELS_MAX, NAME_BYTES_MAX, NAMES_MAX, QUOTAS_MAX},
     read::{File, Result, kind, short},
 };
 
@@ -47,10 +47,14 @@ impl File<'_> {
                 Ok(())
             })?,
             "login" => rules.login = Some(self.login(item, table)?),
-            _ => self.each(table, "checks", &["by", "per_day"], |key, item| {
+            _ => self.each(table, "checks", &["by", "per_thousand_jobs", "per_hour"], |key, item| {
                 match key {
-                    "by" => rules.checks.by = Some(self.names(key, item)?),
-                    _ => rules.checks.per_day = Some(self.whole(key, item, 1..=CHECKS_PER_DAY_MAX, false, 24)?),
+                    "by" => rules.checks.by = Some(self.nodes(key, item)?),
+                    "per_thousand_jobs" => {
+                        let share = self.whole(key, item, 1..=CHECKS_PER_THOUSAND_MAX, false, 20)?;
+                        rules.checks.per_thousand_jobs = Some(share);
+                    }
+                    _ => rules.checks.per_hour = Some(self.whole(key, item, 1..=CHECKS_PER_HOUR_MAX, false, 1_200)?),
                 }
                 Ok(())
             })?,
@@ -207,6 +211,15 @@ impl File<'_> {
             }
         };
         texts.into_iter().map(name).collect()
+    }
+
+    /// Machines, by their whole ids.
+    fn nodes(&self, key: &str, item: &Item) -> Result<Names> {
+        let names = self.names(key, item)?;
+        let wrong = names.iter().find(|name| name.parse::<NodeId>().is_err());
+        let remedy = "write whole ids, as `lull admin nodes` lists them";
+        let fault = |name: &String| self.fault(item.span(), format!("`{key}` holds \"{}\", which is no id", short(name)), remedy);
+        wrong.map_or(Ok(names.clone()), |name| Err(fault(name)))
     }
 
     /// A key that is a name.

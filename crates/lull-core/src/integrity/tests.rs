@@ -68,6 +68,10 @@ fn one_gross_check_convicts_if_there_is_only_one_checker() {
 fn a_second_checker_must_agree_if_there_is_one() {
     let mut bench = Bench::new(&[A, B], 9);
     assert_eq!(bench.until(A, lender(1), 50, 20), []);
+    assert_eq!(bench.spot(B, lender(2), 6), []);
+    assert_eq!(bench.until(A, lender(2), 50, 20), [], "what B has seen is a hint and no more");
+    let hint = bench.judge.saved_lender(lender(2)).unwrap().trails[1].1.score();
+    assert!((5.0..CONFIRM).contains(&hint), "{hint}");
     assert_eq!(quarantine(&bench.spot(B, lender(1), 50)), Some((lender(1), true)));
     let evidence = bench.judge.standing(lender(1)).unwrap().quarantined.unwrap();
     let checks: Vec<_> = evidence.by.iter().map(|by| (by.checker, by.checks, by.positions, by.different)).collect();
@@ -197,6 +201,9 @@ fn too_many_guilty_within_a_day_are_left_to_a_person() {
         assert_eq!(bench.spot(B, lender(number), 50), [], "said once");
     }
     assert_eq!(held, [lender(5), lender(6), lender(7), lender(8)]);
+    bench.judge = Integrity::restore(1, bench.judge.saved());
+    bench.up(A, Role::Checker);
+    assert_eq!(bench.spot(A, lender(5), 50), [], "said once, and still too many");
     bench.now = bench.now.plus(DAY_MS);
     assert!(quarantine(&bench.spot(A, lender(5), 50)).is_some(), "the next day it can be");
 }

@@ -86,12 +86,17 @@ entries! {
     }
     org_checks_by { en: "Machines that check others", de: "Rechner, die andere prüfen" }
     org_checks_by_help {
-        en: "Dedicated machines of these groups ask others questions whose answers they compute themselves.",
-        de: "Rechner dieser Gruppen, die allein zum Verleihen da sind, stellen anderen Fragen und rechnen die Antworten nach."
+        en: "The machines with these ids ask others questions whose answers they compute themselves.",
+        de: "Die Rechner mit diesen Kennungen stellen anderen Fragen, deren Antworten sie selbst nachrechnen."
     }
-    org_checks_per_day { en: "Checks a day", de: "Prüfungen am Tag" }
-    org_checks_per_day_help {
-        en: "How often each machine that lends is checked, per day of lending.",
-        de: "Wie oft jeder Rechner, der verliehen wird, an einem Tag des Verleihens geprüft wird."
+    org_checks_share { en: "Checks for a thousand jobs", de: "Prüfungen auf tausend Aufträge" }
+    org_checks_share_help {
+        en: "How often a machine that lends is checked, for each thousand jobs it has done.",
+        de: "Wie oft ein Rechner, der verliehen wird, geprüft wird, auf je tausend erledigte Aufträge."
+    }
+    org_checks_pace { en: "Checks an hour", de: "Prüfungen in der Stunde" }
+    org_checks_pace_help {
+        en: "The most checks in an hour, over all machines together.",
+        de: "So viele Prüfungen gibt es in einer Stunde höchstens, über alle Rechner zusammen."
     }
 }
