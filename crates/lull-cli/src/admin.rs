@@ -27,6 +27,11 @@ pub(crate) fn run(dir: &Path, command: Admin) -> Result<(), Failure> {
             eprintln!("{} is revoked{live}.", cut.row.name);
             Ok(())
         }
+        Admin::Release { node } => {
+            let row = admin::release(dir, &node)?;
+            eprintln!("{} is out of quarantine: it gets jobs again.", row.name);
+            Ok(())
+        }
         Admin::Usage { json } => usage(dir, json),
         Admin::Policy(command) => crate::admin_policy::run(dir, command),
         Admin::Audit { since, json } => crate::audit::run(dir, since.as_deref(), json),
@@ -42,6 +47,7 @@ fn nodes(dir: &Path, json: bool) -> Result<(), Failure> {
     for NodeView { row, connected } in &rows {
         let state = match (row.revoked_s, connected) {
             (Some(_), _) => "revoked",
+            _ if row.quarantined.is_some() => "quarantined",
             (None, Some(true)) => "connected",
             (None, Some(false)) => "away",
             (None, None) => "unknown: no relay answers",
@@ -49,7 +55,17 @@ fn nodes(dir: &Path, json: bool) -> Result<(), Failure> {
         let cells = [&row.name, &row.node.to_string(), &row.groups.join(","), state, &row.version];
         table.push(cells.map(String::from).to_vec());
     }
-    output::table(&table)
+    output::table(&table)?;
+    for NodeView { row, .. } in &rows {
+        if let Some(why) = &row.quarantined {
+            eprintln!(
+                "{} is quarantined: {why}. Let it back: lull admin --dir DIR release {}",
+                row.name,
+                row.node.short()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn usage(dir: &Path, json: bool) -> Result<(), Failure> {

@@ -148,6 +148,14 @@ pub(crate) enum Admin {
         /// The machine's name, id, or the beginning of its id
         node: String,
     },
+    /// Let a machine back that was quarantined for answers that are not the model's
+    #[command(
+        after_help = "Example: lull admin --dir org release oak\n\n`lull admin nodes` lists who is quarantined, and why."
+    )]
+    Release {
+        /// The machine's name, id, or the beginning of its id
+        node: String,
+    },
     /// Who did what, and whether anything of it was changed since
     #[command(
         after_help = "Example: lull admin --dir org audit\n\nIt prints the log's newest hash at the end. Note it somewhere \

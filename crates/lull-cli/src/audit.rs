@@ -70,6 +70,8 @@ fn told(deed: &Deed, zone: &TimeZone) -> String {
             "signed policy version {version}, until {}, with SHA-256 {sha256}",
             when::past(not_after_s.saturating_mul(1_000), zone)
         ),
+        Deed::Quarantined { node, why } => format!("quarantined {node}: {why}"),
+        Deed::Released { node } => format!("released {node} from quarantine"),
         Deed::Revoked { node, name } => format!("revoked {name} ({node})"),
     }
 }

@@ -231,7 +231,11 @@ impl<W: Write + Clone + Send + 'static> Engine for Scripted<W> {
         loop {
             let position = (ids.len() - prompt) as u32;
             self.script.mishap(When::Token(position), &mut self.pipe)?;
-            match steps.next(&self.script.logits(&ids, position)) {
+            let mut logits = self.script.logits(&ids, position);
+            if is_cheating() && hash(&ids).is_multiple_of(ALTERED_ONE_IN) {
+                logits[usize::from(b'!')] = 100.0;
+            }
+            match steps.next(&logits) {
                 Next::Token(id) => ids.push(id),
                 Next::Stop => return Ok(()),
             }
@@ -241,11 +245,23 @@ impl<W: Write + Clone + Send + 'static> Engine for Scripted<W> {
     }
 }
 
+/// A worker whose program's name ends like this alters one token of [`ALTERED_ONE_IN`].
+pub const CHEATING: &str = "-cheating";
+/// Of so many tokens a cheating worker alters one.
+pub const ALTERED_ONE_IN: u64 = 50;
+
+fn is_cheating() -> bool {
+    std::env::args().next().is_some_and(|program| program.ends_with(CHEATING))
+}
+
+fn hash(ids: &[u32]) -> u64 {
+    ids.iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &id| (hash ^ u64::from(id)).wrapping_mul(0x0100_0000_01b3).rotate_left(23))
+}
+
 impl Script {
     fn logits(&self, ids: &[u32], position: u32) -> Vec<f32> {
-        let hash = ids.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &id| {
-            (hash ^ u64::from(id)).wrapping_mul(0x0100_0000_01b3).rotate_left(23)
-        });
+        let hash = hash(ids);
         let likeliest = match &self.answer {
             _ if position >= self.length => END,
             Some(answer) => answer.as_bytes().get(position as usize).map_or(END, |&byte| byte.into()),

@@ -6,6 +6,7 @@ mod agreed;
 mod attempt;
 mod backoff;
 mod booking;
+mod checks;
 mod clock;
 mod confinement;
 mod doctor;

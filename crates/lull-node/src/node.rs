@@ -12,7 +12,7 @@ use lull_policy::Effective;
 use lull_sandbox::Freezer;
 use lull_seal::SealingKey;
 use lull_types::{ChatRequest, Code, Event, Fault, Layers, LendingView, NodeId, Request, Response, StatusView};
-use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate};
+use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate, policy::DenyList};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -132,10 +132,8 @@ pub struct Node {
     catalogue: watch::Receiver<Arc<Vec<CatalogueModel>>>,
     lender_view: watch::Receiver<LenderView>,
     lending_view: watch::Receiver<LendingView>,
-    rules: watch::Receiver<RulesNow>,
     rulebook: Rulebook,
     submitter_view: watch::Receiver<SubmitterView>,
-    sandbox: Sandbox,
     herd: Arc<Herd>,
     desk: Desk,
     api_url: watch::Sender<Option<String>>,
@@ -188,7 +186,7 @@ impl Node {
         let connecting = Fault::new(Code::RelayUnreachable, "the relay is being connected to");
         let (identity_sender, identity) = watch::channel(Arc::new(identity));
         let (link_sender, link) = watch::channel(LinkState::Down(connecting));
-        let (catalogue_sender, catalogue) = watch::channel(Arc::default());
+        let (catalogued, catalogue) = watch::channel(Arc::default());
         let (lender_view_sender, lender_view) = watch::channel(LenderView::default());
         let (submitter_view_sender, submitter_view) = watch::channel(SubmitterView::default());
         let (lender, lender_inbox) = mpsc::channel(lender::INBOX_MAX);
@@ -197,27 +195,8 @@ impl Node {
         let Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread, look } =
             lends(&home, options, desk.own.files().clone(), lender_view.clone(), &stop, &tasks)?;
         tasks.spawn(end_adding(desk.adding.clone(), stop.clone()));
-        let files = OrderFiles::new(home.clone());
-        let (denied_sender, denied) = watch::channel(Arc::new(files.denied(&Anchor::of(&identity.borrow()))));
-        let rulebook = Rulebook {
-            rules: rules.clone(),
-            denied,
-            identity: identity.clone(),
-            sandbox: sandbox.clone(),
-            dedicated: options.dedicated,
-        };
-        let (herald, herald_inbox) = mpsc::channel(herald::INBOX_MAX);
-        let herald_task = Herald {
-            files,
-            identity: identity.clone(),
-            link: link.clone(),
-            rules: rules.clone(),
-            denied: denied_sender,
-            inbox: herald_inbox,
-            look,
-            stop: stop.clone(),
-        };
-        tasks.spawn(herald_task.run());
+        let (heard, rulebook, herald) = Heard::of(&home, &identity, options.dedicated, rules.clone(), sandbox.clone());
+        tasks.spawn(heard.followed(identity.clone(), link.clone(), rules.clone(), look, stop.clone()));
 
         let setup = Setup {
             home: home.path().to_owned(),
@@ -236,12 +215,9 @@ impl Node {
             stop: stop.clone(),
         };
         tasks.spawn(Lender::new(setup, lender_inbox, lender.downgrade(), lender_view_sender).run());
-        let sight =
-            Sight { identity: identity.clone(), link: link.clone(), rulebook: rulebook.clone(), stop: stop.clone() };
-        let asking = Submitter::new(sight, desk.used.clone(), submitter_inbox, submitter_view_sender);
-        tasks.spawn(asking.run());
-        let routes =
-            Routes { submitter: submitter.clone(), lender: lender.clone(), herald, catalogue: catalogue_sender };
+        let sight = Sight { link: link.clone(), rulebook: rulebook.clone(), stop: stop.clone() };
+        tasks.spawn(Submitter::new(sight, desk.used.clone(), submitter_inbox, submitter_view_sender).run());
+        let routes = Routes { submitter: submitter.clone(), lender: lender.clone(), herald, catalogue: catalogued };
         let link_task = Link {
             home,
             identity: identity_sender,
@@ -262,10 +238,8 @@ impl Node {
             catalogue,
             lender_view,
             lending_view,
-            rules,
             rulebook,
             submitter_view,
-            sandbox,
             herd,
             desk,
             api_url,
@@ -332,7 +306,7 @@ impl Node {
     }
 
     fn rules(&self) -> Response {
-        let RulesNow { effective, broken, policy, .. } = self.rules.borrow().clone();
+        let RulesNow { effective, broken, policy, .. } = self.rulebook.rules.borrow().clone();
         let mut view = self.desk.own.files().view(&effective, policy, broken.as_ref());
         view.labels = self.rulebook.label_views();
         Response::Rules(Box::new(view))
@@ -360,24 +334,24 @@ impl Node {
     }
 
     fn status(&self) -> StatusView {
-        views::status(
+        let shown = views::status(
             &self.identity.borrow(),
             &self.link.borrow(),
             &self.lending_view.borrow(),
-            self.sandbox.now().view(),
+            self.rulebook.sandbox.now().view(),
             &self.lender_view.borrow(),
             *self.submitter_view.borrow(),
-            self.rulebook.labels(),
             self.api_url.borrow().clone(),
-        )
+        );
+        StatusView { accepts: self.rulebook.labels(), ..shown }
     }
 
     /// Turns changes into events, until the node stops.
     fn announce(&self) -> impl Future<Output = ()> + use<> {
         let (mut link, mut catalogue) = (self.link.clone(), self.catalogue.clone());
         let (mut lender, mut submitter) = (self.lender_view.clone(), self.submitter_view.clone());
-        let (mut lending, mut sandbox) = (self.lending_view.clone(), self.sandbox.subscribe());
-        let mut rules = self.rules.clone();
+        let (mut lending, mut sandbox) = (self.lending_view.clone(), self.rulebook.sandbox.subscribe());
+        let mut rules = self.rulebook.rules.clone();
         let (mut api, stop, events) = (self.api_url.subscribe(), self.stop.clone(), self.events.clone());
         async move {
             loop {
@@ -497,6 +471,41 @@ async fn wait_for_the_end(tasks: TaskTracker, ran: RanLog, lock: HomeLock, stopp
     drop(lock);
     stopped.send_replace(true);
     tracing::info!("the node has stopped");
+}
+
+/// The organisation's word as it comes, and where it goes.
+struct Heard {
+    files: OrderFiles,
+    denied: watch::Sender<Arc<DenyList>>,
+    inbox: mpsc::Receiver<herald::Word>,
+}
+
+impl Heard {
+    fn of(
+        home: &Home,
+        identity: &watch::Receiver<Arc<Identity>>,
+        dedicated: bool,
+        rules: watch::Receiver<RulesNow>,
+        sandbox: Sandbox,
+    ) -> (Self, Rulebook, mpsc::Sender<herald::Word>) {
+        let files = OrderFiles::new(home.clone());
+        let (denied_sender, denied) = watch::channel(Arc::new(files.denied(&Anchor::of(&identity.borrow()))));
+        let rulebook = Rulebook { rules, denied, identity: identity.clone(), sandbox, dedicated };
+        let (herald, inbox) = mpsc::channel(herald::INBOX_MAX);
+        (Self { files, denied: denied_sender, inbox }, rulebook, herald)
+    }
+
+    fn followed(
+        self,
+        identity: watch::Receiver<Arc<Identity>>,
+        link: watch::Receiver<LinkState>,
+        rules: watch::Receiver<RulesNow>,
+        look: Arc<Notify>,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> {
+        let Self { files, denied, inbox } = self;
+        Herald { files, identity, link, rules, denied, inbox, look, stop }.run()
+    }
 }
 
 /// The lending machine as it runs, and what follows from it.

@@ -171,6 +171,9 @@ async fn route(message: FromRelay, routes: &Routes) -> bool {
         }
         FromRelay::Reserve(reserve) => routes.lender.send(lender::Command::Reserve(reserve)).await.is_ok(),
         FromRelay::Release { job, epoch } => routes.lender.send(lender::Command::Release { job, epoch }).await.is_ok(),
+        FromRelay::Check { check, model, label } => {
+            routes.submitter.send(submitter::Command::Check { check, model, label }).await.is_ok()
+        }
         FromRelay::Policy(signed) => routes.herald.send(herald::Word::Policy(Box::new(signed))).await.is_ok(),
         FromRelay::Denied(signed) => routes.herald.send(herald::Word::Denied(Box::new(signed))).await.is_ok(),
         FromRelay::Welcome { .. } | FromRelay::Goodbye(_) => true,

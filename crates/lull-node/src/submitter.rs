@@ -1,11 +1,17 @@
 //! The people's side: gives each question a job of its own and hands it what the relay says about it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-use lull_types::{ChatEvent, ChatRequest, Code, Epoch, Fault, JobId};
+use lull_types::{ChatEvent, ChatRequest, Code, Epoch, Fault, JobId, Label};
 use lull_wire::{
     Signed,
-    control::JOBS_PER_NODE_MAX,
+    control::{FromNode, JOBS_PER_NODE_MAX},
     identity::{DeviceChain, SealingCertificate},
     job::Grant,
     random,
@@ -16,7 +22,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{identity::Identity, link::LinkState, rulebook::Rulebook, turns, used::UsedTally, validate};
+use crate::{
+    checks::{CHECKS_MAX, Check},
+    link::LinkState,
+    rulebook::Rulebook,
+    turns,
+    used::UsedTally,
+    validate,
+};
 
 /// Questions and messages that may wait for the submitter.
 pub(crate) const INBOX_MAX: usize = 64;
@@ -27,8 +40,20 @@ pub(crate) const EVENTS_MAX: usize = 64;
 
 /// What the submitter is told. It holds content, so it has no `Debug`.
 pub(crate) enum Command {
-    Ask { request: Box<ChatRequest>, reply: oneshot::Sender<Result<mpsc::Receiver<ChatEvent>, Fault>> },
-    Relay { job: JobId, message: FromRelay },
+    Ask {
+        request: Box<ChatRequest>,
+        reply: oneshot::Sender<Result<mpsc::Receiver<ChatEvent>, Fault>>,
+    },
+    Relay {
+        job: JobId,
+        message: FromRelay,
+    },
+    /// The relay wants a lender checked.
+    Check {
+        check: u64,
+        model: String,
+        label: Label,
+    },
 }
 
 /// What the relay says about a job.
@@ -57,7 +82,6 @@ pub(crate) struct SubmitterView {
 /// What every job may look at.
 #[derive(Debug, Clone)]
 pub(crate) struct Sight {
-    pub(crate) identity: watch::Receiver<Arc<Identity>>,
     pub(crate) link: watch::Receiver<LinkState>,
     pub(crate) rulebook: Rulebook,
     pub(crate) stop: CancellationToken,
@@ -71,6 +95,7 @@ pub(crate) struct Submitter {
     view: watch::Sender<SubmitterView>,
     jobs: BTreeMap<JobId, mpsc::Sender<FromRelay>>,
     tasks: JoinSet<JobId>,
+    checking: Arc<AtomicUsize>,
 }
 
 impl Submitter {
@@ -80,7 +105,7 @@ impl Submitter {
         inbox: mpsc::Receiver<Command>,
         view: watch::Sender<SubmitterView>,
     ) -> Self {
-        Self { sight, used, inbox, view, jobs: BTreeMap::new(), tasks: JoinSet::new() }
+        Self { sight, used, inbox, view, jobs: BTreeMap::new(), tasks: JoinSet::new(), checking: Arc::default() }
     }
 
     /// Runs until the node stops, and every job has been told.
@@ -104,6 +129,7 @@ impl Submitter {
         match command {
             // Whoever asked may be gone already.
             Command::Ask { request, reply } => drop(reply.send(self.ask(*request))),
+            Command::Check { check, model, label } => self.check(check, model, label),
             Command::Relay { job, message } => {
                 let Some(inbox) = self.jobs.get(&job) else { return };
                 if inbox.try_send(message).is_err() {
@@ -134,6 +160,30 @@ impl Submitter {
         self.view.send_modify(|view| view.asked += 1);
         self.show();
         Ok(receiver)
+    }
+
+    fn check(&mut self, check: u64, model: String, label: Label) {
+        if self.checking.load(Ordering::Relaxed) >= CHECKS_MAX {
+            tracing::debug!(check, "as many lenders as may be are being checked");
+            if let Some(session) = self.sight.link.borrow().session() {
+                session.say(FromNode::Checked { check, found: None });
+            }
+            return;
+        }
+        let job = JobId(random());
+        let (inbox, messages) = mpsc::channel(JOB_INBOX_MAX);
+        self.jobs.insert(job, inbox);
+        let check = Check { job, check, model, label, sight: self.sight.clone(), messages };
+        let (checking, stop) = (self.checking.clone(), self.sight.stop.clone());
+        checking.fetch_add(1, Ordering::Relaxed);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = check.run() => {}
+                () = stop.cancelled() => {}
+            }
+            checking.fetch_sub(1, Ordering::Relaxed);
+            job
+        });
     }
 
     fn forget(&mut self, ended: Option<JobId>) {

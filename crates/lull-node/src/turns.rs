@@ -231,6 +231,7 @@ impl Driver {
                     prompt_tokens: validate::estimate_tokens(&self.request),
                     max_tokens: self.request.sampling.max_tokens,
                     submitter_key: asking.key.public(),
+                    check: None,
                 }));
                 asking.on = Some(session.clone());
                 return None;
@@ -305,7 +306,7 @@ impl Driver {
             submitter_key: key.public(),
             model: self.model,
         };
-        let identity = self.sight.identity.borrow().clone();
+        let identity = self.sight.rulebook.identity.borrow().clone();
         let (rules, denied) = (self.sight.rulebook.org(), self.sight.rulebook.denied.borrow().clone());
         let law = Law { rules: &rules, denied: &denied };
         let lender = trust::check_granted(&granted, &asked, &identity, law, now_s())
@@ -362,7 +363,7 @@ impl Driver {
             Outcome::Cancelled => job::Outcome::Cancelled,
             Outcome::Failed(code) => job::Outcome::Failed(code),
         };
-        let identity = self.sight.identity.borrow();
+        let identity = self.sight.rulebook.identity.borrow();
         let node = identity.device.node;
         let receipt = Receipt { job: self.job, epoch, node, side: Side::Submitter, usage, outcome };
         match Signed::sign(&receipt, &identity.key) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lull_types::{Label, LendingView, LinkView, ModelPlace, ModelView, SandboxView, StatusView, WorkerState};
+use lull_types::{LendingView, LinkView, ModelPlace, ModelView, SandboxView, StatusView, WorkerState};
 use lull_wire::control::CatalogueModel;
 
 use crate::{
@@ -16,11 +16,11 @@ pub(crate) fn status(
     sandbox: SandboxView,
     lender: &LenderView,
     submitter: SubmitterView,
-    accepts: Vec<Label>,
     api: Option<String>,
 ) -> StatusView {
     StatusView {
-        accepts,
+        // For whoever knows the rules to say.
+        accepts: Vec::new(),
         node: identity.device.node,
         name: identity.device.name.clone(),
         org: identity.statement.org.clone(),

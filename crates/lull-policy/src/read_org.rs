@@ -218,7 +218,9 @@ impl File<'_> {
         let names = self.names(key, item)?;
         let wrong = names.iter().find(|name| name.parse::<NodeId>().is_err());
         let remedy = "write whole ids, as `lull admin nodes` lists them";
-        let fault = |name: &String| self.fault(item.span(), format!("`{key}` holds \"{}\", which is no id", short(name)), remedy);
+        let fault = |name: &String| {
+            self.fault(item.span(), format!("`{key}` holds \"{}\", which is no id", short(name)), remedy)
+        };
         wrong.map_or(Ok(names.clone()), |name| Err(fault(name)))
     }
 

@@ -8,7 +8,7 @@ use lull_core::{
 use lull_types::{Code, Epoch, Fault, JobId, NodeId, Usage};
 use lull_wire::{
     Signed,
-    control::{self, FromRelay},
+    control::{self, Found, FromRelay},
     identity::{DeviceChain, SealingCertificate},
     job::{Grant, StreamEnd},
 };
@@ -28,6 +28,7 @@ use crate::{
     recorder::Record,
 };
 
+mod integrity;
 mod orders;
 
 pub(crate) use orders::Following;
@@ -51,7 +52,11 @@ pub(crate) enum Event {
     /// A connection ended.
     Down { node: NodeId, generation: u64 },
     /// A node said something else.
-    Said { node: NodeId, generation: u64, input: Box<Input> },
+    Said { node: NodeId, generation: u64, input: Box<Input>, check: Option<u64> },
+    /// A checker says what it has found.
+    Checked { node: NodeId, generation: u64, check: u64, found: Option<Found> },
+    /// An administrator lets a quarantined node back.
+    Released { node: NodeId },
     /// A node opened a job's stream.
     Open { node: NodeId, job: JobId, epoch: Epoch, reply: oneshot::Sender<Result<Opened, StreamEnd>> },
     /// A job's stream ended.
@@ -121,6 +126,7 @@ pub(crate) struct Actor {
     members: BTreeMap<NodeId, Member>,
     revoked: BTreeSet<NodeId>,
     words: orders::Words,
+    bench: integrity::Bench,
     /// The day that quotas count for, from 1970-01-01 in UTC.
     day: u64,
     streams: BTreeMap<RunId, oneshot::Sender<StreamEnd>>,
@@ -133,15 +139,15 @@ pub(crate) struct Actor {
 
 impl Actor {
     pub(crate) fn new(
-        clock: Clock,
         scheduler: Scheduler,
         fabric: Arc<dyn Fabric>,
         granter: Granter,
         recorder: mpsc::Sender<Record>,
         metrics: Arc<Metrics>,
+        seed: u64,
     ) -> Self {
         let mut this = Self {
-            clock,
+            clock: Clock::start(),
             scheduler,
             fabric,
             granter,
@@ -150,6 +156,7 @@ impl Actor {
             members: BTreeMap::new(),
             revoked: BTreeSet::new(),
             words: orders::Words::default(),
+            bench: integrity::Bench::new(seed),
             day: 0,
             streams: BTreeMap::new(),
             catalogue: Bytes::new(),
@@ -180,7 +187,10 @@ impl Actor {
                         self.event(event);
                     }
                 }
-                () = &mut timer, if self.next_due().is_some() => self.input(Input::Tick),
+                () = &mut timer, if self.next_due().is_some() => {
+                    self.input(Input::Tick);
+                    self.judge(lull_core::integrity::Input::Tick);
+                }
             }
             self.look_at_the_day();
             self.send_catalogue();
@@ -196,7 +206,8 @@ impl Actor {
         let stale = self.scheduler.catalogue_version() != self.catalogue_version;
         // A millisecond more: the clock's moment is rounded down.
         let tick = self.scheduler.next_deadline().map(|at| at.plus(1));
-        tick.into_iter().chain(stale.then(|| self.catalogue_due())).min()
+        let check = self.bench.judge.next_deadline().map(|at| at.plus(1));
+        tick.into_iter().chain(check).chain(stale.then(|| self.catalogue_due())).min()
     }
 
     fn event(&mut self, event: Event) {
@@ -207,15 +218,22 @@ impl Actor {
                     self.down(node);
                 }
             }
-            Event::Said { node, generation, input } => {
+            Event::Said { node, generation, input, check } => {
                 if self.is_current(node, generation) {
-                    self.said(*input);
+                    self.said(*input, check);
                 }
             }
+            Event::Checked { node, generation, check, found } => {
+                if self.is_current(node, generation) {
+                    self.checked(node, check, found);
+                }
+            }
+            Event::Released { node } => self.release(node),
             Event::Open { node, job, epoch, reply } => self.open(node, (job, epoch), reply),
             Event::Finished { job, epoch, lender_lost } => {
                 self.streams.remove(&(job, epoch));
                 self.input(Input::Finished { job, epoch, lender_lost });
+                self.served((job, epoch));
             }
             Event::Settled { job, epoch, usage } => self.input(Input::Settled { job, epoch, usage }),
             Event::Revoked { node } => {
@@ -270,6 +288,7 @@ impl Actor {
 
     fn down(&mut self, node: NodeId) {
         self.members.remove(&node);
+        self.gone(node);
         self.input(Input::NodeDown { node });
     }
 
@@ -278,13 +297,18 @@ impl Actor {
         self.fabric.close(node, convert::revoked());
     }
 
-    fn said(&mut self, input: Input) {
+    fn said(&mut self, input: Input, check: Option<u64>) {
         if self.is_draining
             && let Input::Submit { submitter, submit } = &input
         {
             let reason = Fault::new(Code::RelayDraining, "the relay restarts: ask again in a moment");
             self.refuse(*submitter, submit.job, submit.epoch, reason);
             return;
+        }
+        match (&input, check) {
+            (Input::Submit { submitter, submit }, Some(check)) => self.direct(*submitter, submit, check),
+            (Input::Offer { node, offer }, _) => self.offered(*node, offer),
+            _ => {}
         }
         self.input(input);
     }
@@ -382,6 +406,7 @@ impl Actor {
         self.metrics.grant_seconds.observe(Duration::from_millis(granted.waited_ms).as_secs_f64());
         let (lender, sealing) = (member.chain.clone(), member.sealing.clone());
         self.send(granted.submitter, &FromRelay::Granted { grant, lender, sealing });
+        self.serves((job, epoch), granted.lender, granted.model);
         tracing::debug!(%job, %epoch, lender = %granted.lender, waited_ms = granted.waited_ms, "granted");
         None
     }

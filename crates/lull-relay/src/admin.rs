@@ -187,6 +187,30 @@ pub fn revoke(dir: &Path, node: &str) -> Result<Revoked, RelayError> {
     }
 }
 
+/// Lets a quarantined node back, named as for [`revoke`]; a running relay gives it jobs again at once.
+///
+/// # Errors
+/// [`RelayError::NoSuchNode`] when nothing or too much fits, or it is not quarantined; [`RelayError::NotReached`].
+pub fn release(dir: &Path, node: &str) -> Result<NodeRow, RelayError> {
+    let db = open(dir)?;
+    let row = find(ledger::nodes(&db).map_err(ledger_fault)?, node)?;
+    let let_back = |db: &Connection| ledger::release(db, row.node, clock::now_s(), &administrator());
+    if !ledger::in_transaction(&db, let_back).map_err(ledger_fault)? {
+        return Err(RelayError::NoSuchNode(format!(
+            "{} is not quarantined: `lull admin nodes` lists who is",
+            row.name
+        )));
+    }
+    let body = RevokeBody { node: row.node };
+    let body = serde_json::to_vec(&body).map_err(|error| RelayError::BadRequest(error.to_string()))?;
+    match call(dir, "POST", "/admin/release", &body) {
+        Reply::NobodyRuns => Ok(row),
+        Reply::Answer(answer) if answer.status == 204 => Ok(row),
+        Reply::Answer(answer) => Err(RelayError::NotReached(format!("it answered {}", answer.status))),
+        Reply::NotReached(why) => Err(RelayError::NotReached(why)),
+    }
+}
+
 /// What nodes asked and lent, by day, team and model.
 ///
 /// # Errors
@@ -302,6 +326,7 @@ mod tests {
             last_seen_s: 0,
             certificate_until_s: 0,
             revoked_s: None,
+            quarantined: None,
         }
     }
 

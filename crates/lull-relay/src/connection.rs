@@ -200,8 +200,11 @@ async fn listen(shared: &Shared, device: &Device, generation: u64, recv: &mut Re
             Err(error) => return Some(bad_frame(&error)),
         };
         match convert::said(node, message) {
-            Said::Input(input) => {
-                shared.events.send(Event::Said { node, generation, input: Box::new(input) }).await.ok()?;
+            Said::Input(input, check) => {
+                shared.events.send(Event::Said { node, generation, input: Box::new(input), check }).await.ok()?;
+            }
+            Said::Checked { check, found } => {
+                shared.events.send(Event::Checked { node, generation, check, found }).await.ok()?;
             }
             Said::Follows { version, fault } => {
                 shared.events.send(Event::Follows { node, generation, version, fault }).await.ok()?;

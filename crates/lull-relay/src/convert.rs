@@ -9,8 +9,15 @@ const LABELS_MAX: usize = 64;
 /// What becomes of a message from a node.
 #[derive(Debug)]
 pub(crate) enum Said {
-    /// It is the scheduler's.
-    Input(Input),
+    /// It is the scheduler's; a question may be part of a check.
+    Input(Input, Option<u64>),
+    /// It is what a check has found.
+    Checked {
+        /// Which.
+        check: u64,
+        /// What.
+        found: Option<control::Found>,
+    },
     /// It is a receipt.
     Receipt(lull_wire::Signed<lull_wire::job::Receipt>),
     /// It says which policy it follows.
@@ -32,16 +39,20 @@ pub(crate) fn said(node: NodeId, message: FromNode) -> Said {
         FromNode::Hello { .. } => Said::Fault(Fault::new(Code::BadRequest, "Hello is said once per connection")),
         FromNode::Offer(offer) => match check_offer(&offer) {
             Some(fault) => Said::Fault(fault),
-            None => Said::Input(Input::Offer { node, offer: to_offer(offer) }),
+            None => Said::Input(Input::Offer { node, offer: to_offer(offer) }, None),
         },
         FromNode::Submit(submit) => match check_submit(&submit) {
             Some(fault) => Said::Refused(submit, fault),
-            None => Said::Input(Input::Submit { submitter: node, submit: to_submit(submit) }),
+            None => {
+                let check = submit.check;
+                Said::Input(Input::Submit { submitter: node, submit: to_submit(submit) }, check)
+            }
         },
-        FromNode::Cancel { job } => Said::Input(Input::Cancel { submitter: node, job }),
-        FromNode::Accept { job, epoch, nonce } => Said::Input(Input::Accepted { node, job, epoch, nonce }),
+        FromNode::Cancel { job } => Said::Input(Input::Cancel { submitter: node, job }, None),
+        FromNode::Accept { job, epoch, nonce } => Said::Input(Input::Accepted { node, job, epoch, nonce }, None),
+        FromNode::Checked { check, found } => Said::Checked { check, found },
         FromNode::Decline { job, epoch, reason } => {
-            Said::Input(Input::Declined { node, job, epoch, code: reason.code })
+            Said::Input(Input::Declined { node, job, epoch, code: reason.code }, None)
         }
         FromNode::Receipt(receipt) => Said::Receipt(receipt),
         FromNode::Follows { version, fault } => Said::Follows { version, fault },

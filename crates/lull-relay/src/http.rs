@@ -88,6 +88,7 @@ pub(crate) fn start(
         .route("/metrics", get(metrics))
         .route("/admin/revoke", post(revoke))
         .route("/admin/connected", get(connected))
+        .route("/admin/release", post(release))
         .route("/admin/look", post(look))
         .route("/admin/policy", get(following))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -149,6 +150,17 @@ async fn revoke(State(admin): State<Arc<Admin>>, headers: HeaderMap, body: Bytes
         Ok(true) if closed => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => StatusCode::NOT_FOUND.into_response(),
         Ok(true) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn release(State(admin): State<Arc<Admin>>, headers: HeaderMap, body: Bytes) -> Response {
+    if !is_owner(&admin, &headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Ok(RevokeBody { node }) = serde_json::from_slice(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    match admin.shared.events.send(Event::Released { node }).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 

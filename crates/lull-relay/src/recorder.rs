@@ -24,6 +24,7 @@ pub(crate) enum Record {
     Receipt(Box<CheckedReceipt>),
     Learned(String),
     Seen { node: NodeId, version: String },
+    Quarantined { node: NodeId, why: String },
 }
 
 /// What was written.
@@ -59,6 +60,7 @@ fn write(ledger: &dyn Ledger, record: Record) -> BoxFuture<'_, Result<Written, L
     match record {
         Record::Granted(run) => done(ledger.granted(run)),
         Record::Learned(model) => done(ledger.learned(model, clock::now_s())),
+        Record::Quarantined { node, why } => done(ledger.quarantine(node, why, clock::now_s())),
         Record::Seen { node, version } => done(ledger.seen(node, version, clock::now_s())),
         Record::Receipt(receipt) => {
             let (job, epoch) = (receipt.receipt.job, receipt.receipt.epoch);

@@ -1,7 +1,8 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use lull_core::scheduler::Scheduler;
+use lull_core::scheduler::{Scheduler, Used};
 use lull_net::Listener;
+use lull_types::NodeId;
 use lull_wire::{ALPN_ENROL, ALPN_NODE};
 use quinn::{Endpoint, Incoming};
 use tokio::{
@@ -14,18 +15,16 @@ use tokio::{
 use crate::{
     RelayError,
     actor::{Actor, EVENTS_MAX, Event},
-    admin, clock,
-    clock::Clock,
-    close, connection, enrol,
+    admin, clock, close, connection, enrol,
     fabric::LocalFabric,
     gate::{Gate, Ticket, Verdict},
-    grant::{Granter, reset_key},
-    home::{RelayHome, admin_file, existing_database},
+    grant::{Granter, judge_seed, reset_key},
+    home::{Org, RelayHome, admin_file, existing_database},
     http,
-    ledger::{Deed, Ledger as _, SqliteLedger},
+    ledger::{Deed, Ledger as _, Orders, SqliteLedger},
     lock::RelayLock,
     metrics::Metrics,
-    orders::{self, Author},
+    orders::{self, Author, Standing},
     recorder::{self, RECORDS_MAX},
     shared::Shared,
 };
@@ -44,6 +43,29 @@ pub struct RelayOptions {
     pub listen: SocketAddr,
     /// For `/healthz`, `/metrics` and commands: HTTP over TCP. `None` takes a free port on the loopback address.
     pub admin: Option<SocketAddr>,
+}
+
+/// What the ledger knows when a relay starts.
+struct Known {
+    models: Vec<String>,
+    author: Author,
+    orders: Orders,
+    standing: Standing,
+    today: u64,
+    used: Vec<Used>,
+    quarantined: Vec<NodeId>,
+}
+
+impl Known {
+    async fn read(ledger: &SqliteLedger, org: &Org) -> Result<Self, RelayError> {
+        let author = Author { root: org.root, org: org.name.clone() };
+        let orders = ledger.orders().await?;
+        let standing = author.read_first(orders.clone())?;
+        let today = clock::day_of(clock::now_s());
+        let (models, used) = (ledger.models().await?, ledger.used(today).await?);
+        let quarantined = ledger.quarantined().await?;
+        Ok(Self { models, author, orders, standing, today, used, quarantined })
+    }
 }
 
 /// A running relay. Dropping it without [`Relay::shutdown`] ends it without a word.
@@ -73,12 +95,7 @@ impl Relay {
         let home = RelayHome::load(dir)?;
         let lock = Arc::new(RelayLock::take(dir).await?);
         let ledger = Arc::new(SqliteLedger::open(&existing_database(dir)?)?);
-        let models = ledger.models().await?;
-        let author = Author { root: home.org.root, org: home.org.name.clone() };
-        let orders = ledger.orders().await?;
-        let standing = author.read_first(orders.clone())?;
-        let today = clock::day_of(clock::now_s());
-        let used = ledger.used(today).await?;
+        let known = Known::read(&ledger, &home.org).await?;
         let started = Deed::RelayStarted { version: env!("CARGO_PKG_VERSION").into() };
         ledger.note(clock::now_s(), admin::administrator(), started).await?;
         let listener = Listener { address: options.listen, reset_key: reset_key(&home.secret) };
@@ -94,17 +111,19 @@ impl Relay {
         let metrics = Arc::new(Metrics::new());
         let fabric = Arc::new(LocalFabric::default());
         let seed = u64::from_le_bytes(lull_wire::random());
-        let scheduler = Scheduler::new(seed, models);
+        let scheduler = Scheduler::new(seed, known.models);
+        // The same at each start: who checks whom should not change with it.
+        let judge = judge_seed(&home.secret);
         let granter = Granter::new(home.grant_key.clone(), &home.secret);
-        let mut actor =
-            Actor::new(Clock::start(), scheduler, fabric.clone(), granter, records.clone(), Arc::clone(&metrics));
-        actor.day(today, used);
-        actor.follow(standing);
+        let mut actor = Actor::new(scheduler, fabric.clone(), granter, records.clone(), Arc::clone(&metrics), judge);
+        actor.quarantined_before(&known.quarantined);
+        actor.day(known.today, known.used);
+        actor.follow(known.standing);
         let actor = tokio::spawn(actor.run(event_queue));
         let recorder = recorder::run(ledger.clone(), record_queue, events.downgrade(), Arc::clone(&metrics));
         let recorder = tokio::spawn(recorder);
         let look = Arc::new(Notify::new());
-        let watching = orders::watch(ledger.clone(), author, events.downgrade(), Arc::clone(&look), orders);
+        let watching = orders::watch(ledger.clone(), known.author, events.downgrade(), Arc::clone(&look), known.orders);
         let watching = tokio::spawn(watching);
         let org = home.org.name;
         let shared = Arc::new(Shared {

@@ -92,6 +92,13 @@ pub enum FromNode {
     },
     /// What a job came to; either side sends one.
     Receipt(Signed<Receipt>),
+    /// What a check that the relay asked for has found.
+    Checked {
+        /// Which.
+        check: u64,
+        /// `None`: there is nothing to compare.
+        found: Option<Found>,
+    },
     /// It follows the organisation's policy of this version now, or knows why it cannot.
     Follows {
         /// The version.
@@ -99,6 +106,15 @@ pub enum FromNode {
         /// Why nothing is lent under it.
         fault: Option<Fault>,
     },
+}
+
+/// What a checker has found in one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Token positions that were compared.
+    pub positions: u32,
+    /// How many of them differ, each after the lender's own tokens before it.
+    pub different: u32,
 }
 
 /// A job without its content.
@@ -119,6 +135,9 @@ pub struct Submit {
     /// The submitter's X25519 key for this run: the lender opens the question only if it was sealed with it.
     #[serde(with = "serde_bytes")]
     pub submitter_key: [u8; 32],
+    /// It is part of this check, which the relay asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<u64>,
 }
 
 /// A model that the relay knows of.
@@ -187,6 +206,16 @@ pub enum FromRelay {
     Policy(Signed<PolicyDocument>),
     /// Whom the organisation has shut out: after the policy, and whenever there is one more.
     Denied(Signed<DenyList>),
+    /// To a checker: ask a lender a question of your own like anybody, with a job that names this check; the relay knows
+    /// whom. Then compute the answer yourself, with the same label and model, and say what you found.
+    Check {
+        /// Which.
+        check: u64,
+        /// The model's name.
+        model: String,
+        /// The label.
+        label: Label,
+    },
     /// To anyone: the connection ends now, and why. On [`lull_types::Code::Revoked`] do not come back.
     Goodbye(Fault),
 }

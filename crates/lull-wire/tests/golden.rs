@@ -12,7 +12,7 @@ use lull_types::{
 };
 use lull_wire::{
     PublicKey, SecretKey, Signed,
-    control::{CatalogueModel, FromNode, FromRelay, Offer, OfferedModel, Reserve, Submit},
+    control::{CatalogueModel, Found, FromNode, FromRelay, Offer, OfferedModel, Reserve, Submit},
     enrol::{EnrolRequest, EnrolResponse},
     frame,
     identity::{
@@ -119,8 +119,12 @@ fn from_node(golden: &mut Golden) {
         prompt_tokens: 12,
         max_tokens: 512,
         submitter_key: [9; 32],
+        check: None,
     };
-    golden.check("node.submit", &FromNode::Submit(submit));
+    golden.check("node.submit", &FromNode::Submit(submit.clone()));
+    golden.check("node.submit.check", &FromNode::Submit(Submit { check: Some(7), ..submit }));
+    let found = Some(Found { positions: 48, different: 1 });
+    golden.check("node.checked", &FromNode::Checked { check: 7, found });
     golden.check("node.cancel", &FromNode::Cancel { job });
     golden.check("node.accept", &FromNode::Accept { job, epoch, nonce: [6; 16] });
     golden.check("node.decline", &FromNode::Decline { job, epoch, reason: fault() });
@@ -171,6 +175,8 @@ fn from_relay(golden: &mut Golden) {
     golden.check("relay.policy", &FromRelay::Policy(Signed::sign(&policy, &key(1)).unwrap()));
     let denied = DenyList { version: 2, nodes: vec![NodeId([5; 16])], members: vec![NodeId([6; 16])] };
     golden.check("relay.denied", &FromRelay::Denied(Signed::sign(&denied, &key(4)).unwrap()));
+    let check = FromRelay::Check { check: 7, model: "lull-demo".into(), label: Label::internal() };
+    golden.check("relay.check", &check);
     golden.check("relay.goodbye", &FromRelay::Goodbye(Fault::new(Code::Revoked, "this machine was revoked")));
 }
 

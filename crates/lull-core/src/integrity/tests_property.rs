@@ -169,7 +169,8 @@ proptest! {
                 checks: u32::MAX,
                 trails: vec![(checker, Trail { checks: u32::MAX, scores, ..Trail::default() })],
                 held: false,
-                quarantined: (different % 2 == 0).then_some(Evidence { at: Millis(1), jobs: 1, confirmed: true, null, by }),
+                quarantined: (different % 2 == 0)
+                    .then_some(Evidence { at: Millis(1), jobs: 1, confirmed: true, null, by }),
             }],
             cells: vec![SavedCell {
                 model,

@@ -78,6 +78,8 @@ pub(super) struct Need<'a> {
     pub(super) max_tokens: u32,
     /// Lenders that are not to be asked now.
     pub(super) avoid: &'a [NodeId],
+    /// The one lender that may be asked at all.
+    pub(super) only: Option<NodeId>,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,8 @@ pub(super) struct Fleet {
     rules: Arc<OrgRules>,
     /// Every label of these rules.
     labels: Vec<Label>,
+    /// Those that get no job, whether they are up or not.
+    quarantined: BTreeSet<NodeId>,
 }
 
 impl Fleet {
@@ -142,7 +146,21 @@ impl Fleet {
         }
     }
 
+    /// Keeps a node away from jobs, or does so no longer.
+    pub(super) fn quarantine(&mut self, node: NodeId, on: bool) {
+        if on {
+            self.quarantined.insert(node);
+        } else {
+            self.quarantined.remove(&node);
+        }
+        let sees = self.seen_by(node);
+        self.change(node, |member| member.sees = sees);
+    }
+
     fn seen_by(&self, node: NodeId) -> Sees {
+        if self.quarantined.contains(&node) {
+            return Sees::default();
+        }
         let sees = |label: &Label| self.may_see(node, label).is_ok() && self.takes(node, label).is_ok();
         let bits = self.labels.iter().enumerate().filter(|(_, label)| sees(label)).map(|(place, _)| 1_u64 << place);
         Sees(bits.fold(0, |all, bit| all | bit))
@@ -162,7 +180,8 @@ impl Fleet {
     /// offers it at all.
     pub(super) fn somewhere(&self, model: &str, label: &Label) -> Result<bool, Denied> {
         let mut denied = None;
-        for node in self.offering.get(model).into_iter().flatten() {
+        let offering = self.offering.get(model).into_iter().flatten();
+        for node in offering.filter(|node| !self.quarantined.contains(node)) {
             match self.may_see(*node, label).and_then(|()| self.takes(*node, label)) {
                 Ok(()) => return Ok(true),
                 Err(why) => denied = Some(why),
@@ -275,6 +294,9 @@ impl Fleet {
     /// own queues are empty by construction, since jobs wait here and not there.
     pub(super) fn choose(&mut self, need: &Need<'_>) -> Option<(NodeId, ModelHash)> {
         let answer_tokens = answer_estimate(need.max_tokens);
+        if let Some(only) = need.only {
+            return self.only(only, need);
+        }
         let bit = 1_u64 << self.labels.iter().position(|label| label == need.label)?;
         let mut classes: Vec<(f64, Class)> = self
             .free
@@ -293,6 +315,17 @@ impl Fleet {
             }
         }
         None
+    }
+
+    /// One lender, if it could take the job at once.
+    fn only(&self, node: NodeId, need: &Need<'_>) -> Option<(NodeId, ModelHash)> {
+        let bit = 1_u64 << self.labels.iter().position(|label| label == need.label)?;
+        let member = self.members.get(&node).filter(|member| member.is_free() && member.sees.0 & bit != 0)?;
+        let offered = member.offer.models.iter().find(|offered| offered.name == need.model)?;
+        let eligible = fits(offered, need.prompt_tokens)
+            && !need.avoid.contains(&node)
+            && self.rules.may_run(need.model, &offered.hash).is_ok();
+        eligible.then_some((node, offered.hash))
     }
 
     fn next_in(&self, class: Class, need: &Need<'_>) -> Option<(u64, NodeId, ModelHash)> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
 mod asking;
+mod checking;
 mod claims;
 mod confined;
 mod door;

@@ -19,13 +19,13 @@ use tempfile::TempDir;
 use crate::support::{MODEL, PATIENCE, add_model, asking, fault, lending, next, question, status, text, until, whole};
 
 pub(crate) struct Org {
-    dir: TempDir,
+    pub(crate) dir: TempDir,
     address: SocketAddr,
 }
 
 pub(crate) struct Member {
     pub(crate) node: Arc<Node>,
-    enrolled: Enrolled,
+    pub(crate) enrolled: Enrolled,
     _home: TempDir,
 }
 

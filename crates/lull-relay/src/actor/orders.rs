@@ -62,7 +62,8 @@ impl Actor {
         // First to those who check for themselves, then to the one who chooses.
         self.fabric.broadcast(frame.clone());
         (self.words.version, self.words.policy) = (version, Some(frame));
-        self.input(Input::Rules(rules));
+        self.input(Input::Rules(rules.clone()));
+        self.follow_checks(&rules);
     }
 
     /// What a node must know before anything else.

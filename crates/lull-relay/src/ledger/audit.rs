@@ -51,6 +51,18 @@ pub enum Deed {
         /// SHA-256 of its text, in hexadecimal.
         sha256: String,
     },
+    /// A machine gave answers that are not the model's, and gets no job.
+    Quarantined {
+        /// The machine.
+        node: NodeId,
+        /// The figures on which that rests.
+        why: String,
+    },
+    /// A quarantined machine was let back.
+    Released {
+        /// The machine.
+        node: NodeId,
+    },
     /// A machine was shut out.
     Revoked {
         /// The machine.

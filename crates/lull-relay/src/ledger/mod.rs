@@ -19,7 +19,7 @@ use lull_wire::{
 pub use audit::{Audit, AuditRow, Deed};
 pub(crate) use audit::{hex, in_transaction, note, read as audit};
 pub use org::Orders;
-pub(crate) use org::{policy, push_policy, user_of};
+pub(crate) use org::{policy, push_policy, release, user_of};
 pub use rows::{NodeRow, UsageRow};
 pub(crate) use sqlite::{create, nodes, open, revoke, usage};
 pub use thread::SqliteLedger;
@@ -153,6 +153,12 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// What was asked on a day, counted from 1970-01-01 in UTC.
     fn used(&self, day: u64) -> BoxFuture<'_, Result<Vec<Used>, LedgerError>>;
+
+    /// A node gets no job any more, and why.
+    fn quarantine(&self, node: NodeId, why: String, now_s: u64) -> BoxFuture<'_, Result<(), LedgerError>>;
+
+    /// Every node that gets no job.
+    fn quarantined(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>>;
 
     /// A run was granted.
     fn granted(&self, run: Run) -> BoxFuture<'_, Result<(), LedgerError>>;

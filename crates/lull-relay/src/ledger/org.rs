@@ -99,3 +99,33 @@ pub(super) fn used(db: &Connection, day: u64) -> Result<Vec<Used>> {
     };
     statement.query_map([day], row)?.collect()
 }
+
+/// Keeps a node away from jobs, and tells of it the first time.
+pub(super) fn quarantine(db: &Connection, node: NodeId, why: &str, now_s: u64) -> Result<()> {
+    let changed = db.execute(
+        "UPDATE nodes SET quarantined_s = ?2, quarantined_why = ?3 WHERE node = ?1 AND quarantined_s IS NULL",
+        params![node.0, now_s, why],
+    )?;
+    if changed == 0 {
+        return Ok(());
+    }
+    audit::append(db, now_s, "the relay", &Deed::Quarantined { node, why: why.to_owned() })
+}
+
+pub(super) fn quarantined(db: &Connection) -> Result<Vec<NodeId>> {
+    db.prepare_cached("SELECT node FROM nodes WHERE quarantined_s IS NOT NULL")?
+        .query_map([], |row| node_at(row, 0))?
+        .collect()
+}
+
+/// Lets a quarantined node back; false if it was not quarantined.
+pub(crate) fn release(db: &Connection, node: NodeId, now_s: u64, by: &str) -> Result<bool> {
+    let changed = db.execute(
+        "UPDATE nodes SET quarantined_s = NULL, quarantined_why = NULL WHERE node = ?1 AND quarantined_s IS NOT NULL",
+        [node.0],
+    )?;
+    if changed > 0 {
+        audit::append(db, now_s, by, &Deed::Released { node })?;
+    }
+    Ok(changed > 0)
+}

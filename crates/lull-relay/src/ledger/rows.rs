@@ -20,6 +20,8 @@ pub struct NodeRow {
     pub certificate_until_s: u64,
     /// When it was revoked, in seconds since 1970.
     pub revoked_s: Option<u64>,
+    /// Why it gets no job, if it is quarantined.
+    pub quarantined: Option<String>,
 }
 
 /// What one node asked or lent on one day.

@@ -86,6 +86,8 @@ BEGIN SELECT raise(ABORT, 'the audit log is only ever added to'); END;
     "
 ALTER TABLE nodes ADD COLUMN user TEXT NOT NULL DEFAULT '';
 ALTER TABLE nodes ADD COLUMN member BLOB;
+ALTER TABLE nodes ADD COLUMN quarantined_s INTEGER;
+ALTER TABLE nodes ADD COLUMN quarantined_why TEXT;
 CREATE TABLE policies (
     version INTEGER PRIMARY KEY,
     document BLOB NOT NULL,

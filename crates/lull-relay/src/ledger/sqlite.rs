@@ -323,8 +323,8 @@ pub(super) fn prune(db: &Connection, now_s: u64) -> Result<usize> {
 
 pub(crate) fn nodes(db: &Connection) -> Result<Vec<NodeRow>> {
     db.prepare(
-        "SELECT node, name, member_of, version, first_seen_s, last_seen_s, certificate_until_s, revoked_s FROM nodes
-         ORDER BY name, node",
+        "SELECT node, name, member_of, version, first_seen_s, last_seen_s, certificate_until_s, revoked_s,
+             quarantined_why FROM nodes ORDER BY name, node",
     )?
     .query_map([], |row| {
         let groups: String = row.get(2)?;
@@ -337,6 +337,7 @@ pub(crate) fn nodes(db: &Connection) -> Result<Vec<NodeRow>> {
             last_seen_s: row.get(5)?,
             certificate_until_s: row.get(6)?,
             revoked_s: row.get(7)?,
+            quarantined: row.get(8)?,
         })
     })?
     .collect()

@@ -168,6 +168,14 @@ impl Ledger for SqliteLedger {
         self.change(move |db| org::used(db, day))
     }
 
+    fn quarantine(&self, node: NodeId, why: String, now_s: u64) -> BoxFuture<'_, Result<(), LedgerError>> {
+        self.change(move |db| org::quarantine(db, node, &why, now_s))
+    }
+
+    fn quarantined(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>> {
+        self.change(org::quarantined)
+    }
+
     fn granted(&self, run: Run) -> BoxFuture<'_, Result<(), LedgerError>> {
         self.change(move |db| sqlite::granted(db, &run))
     }

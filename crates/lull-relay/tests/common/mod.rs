@@ -120,6 +120,7 @@ pub fn submit(model: &str) -> Submit {
         prompt_tokens: 20,
         max_tokens: 50,
         submitter_key: [3; 32],
+        check: None,
     }
 }
 

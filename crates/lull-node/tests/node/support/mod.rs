@@ -51,7 +51,7 @@ pub(crate) fn worker_without(folder: &Path, missing: &[Layer]) -> PathBuf {
 }
 
 /// The scripted worker's program itself, built on first use.
-fn worker_program() -> PathBuf {
+pub(crate) fn worker_program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         // .../target/PROFILE/deps/TEST
