@@ -1,15 +1,21 @@
-//! What the window takes from Rust: the door's types and every word, as TypeScript.
+//! What the window takes from Rust: the door's types, every word, and which words a rule has, as TypeScript; and the
+//! manual of a policy with its schema, from the same words.
 
 use std::{any::TypeId, collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use anyhow::{Context as _, Result, bail};
-use lull_desktop::{Lang, catalogue};
+use lull_desktop::{Lang, RULE_WORDS, catalogue};
 use lull_types::{ChatEvent, ChatRequest, Event, Label, Page, Request, Response};
 use ts_rs::{Config, TS, TypeVisitor};
+
+use crate::manual::{manual, schema};
 
 const TYPES: &str = "ui/src/lib/door.gen.ts";
 const ENGLISH: &str = "ui/src/lib/words/en.gen.ts";
 const GERMAN: &str = "ui/src/lib/words/de.gen.ts";
+const RULES: &str = "ui/src/lib/rule-words.gen.ts";
+const MANUAL: &str = "docs/policy.md";
+const SCHEMA: &str = "docs/policy.schema.json";
 const HEAD: &str = "// Written by `cargo run -p xtask -- bindings`.\n";
 
 /// Types that the window goes through variant by variant: name, and what their list is called.
@@ -22,7 +28,16 @@ const LISTS: [(&str, &str); 4] = [("Code", "CODES"), ("Signal", "SIGNALS"), ("La
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let check = args.iter().any(|arg| arg == "--check");
     let mut stale = Vec::new();
-    for (path, text) in [(TYPES, types()?), (ENGLISH, english()?), (GERMAN, german()?)] {
+    let page = fs::read_to_string(MANUAL).context(MANUAL)?;
+    let files = [
+        (TYPES, types()?),
+        (ENGLISH, english()?),
+        (GERMAN, german()?),
+        (RULES, rules()?),
+        (MANUAL, manual(&page)?),
+        (SCHEMA, schema()?),
+    ];
+    for (path, text) in files {
         let there = fs::read_to_string(path).unwrap_or_default();
         if there == text {
             continue;
@@ -123,6 +138,20 @@ fn german() -> Result<String> {
     let mut text = format!("{HEAD}import type {{ Key }} from \"./en.gen\";\n\n");
     writeln!(text, "/** Every word of the window, in German. */")?;
     writeln!(text, "export const de: Record<Key, string> = {{\n{}}};", words(Lang::De)?)?;
+    Ok(text)
+}
+
+fn rules() -> Result<String> {
+    let mut text = format!("{HEAD}import type {{ Key }} from \"./words/en.gen\";\n\n");
+    writeln!(
+        text,
+        "/** Each rule's key, and the word that its title and, with `_help`, what it does are called by. */"
+    )?;
+    writeln!(text, "export const RULE_WORDS = [")?;
+    for (key, word) in RULE_WORDS {
+        writeln!(text, "  [\"{key}\", \"{word}\"],")?;
+    }
+    writeln!(text, "] as const satisfies readonly (readonly [string, Key])[];")?;
     Ok(text)
 }
 

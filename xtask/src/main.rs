@@ -5,6 +5,8 @@
 mod bindings;
 #[cfg(feature = "train")]
 mod demo_model;
+#[cfg(feature = "bindings")]
+mod manual;
 mod tidy;
 
 use std::process::ExitCode;

@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Keys for tools that use the local API
     #[command(subcommand)]
     Key(Key),
+    /// Sign in at your organisation's provider, where it has one
+    #[command(after_help = "Example: lull login\n\nIt prints a page to open in a browser on this machine, and waits.")]
+    Login,
     /// What this machine is and does now, and why
     #[command(after_help = "Example: lull status")]
     Status {

@@ -72,6 +72,7 @@ fn told(deed: &Deed, zone: &TimeZone) -> String {
         ),
         Deed::Quarantined { node, why } => format!("quarantined {node}: {why}"),
         Deed::Released { node } => format!("released {node} from quarantine"),
+        Deed::LoggedIn { node, user } => format!("{user} logged in at {node}"),
         Deed::Revoked { node, name } => format!("revoked {name} ({node})"),
     }
 }

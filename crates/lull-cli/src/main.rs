@@ -8,6 +8,7 @@ mod audit;
 mod chat;
 mod doctor;
 mod keys;
+mod login;
 mod logs;
 mod models;
 mod node;
@@ -56,6 +57,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Node(command) => node::run(&home()?, command, args.log).await,
         Command::Key(command) => keys::run(&home()?, command),
         Command::Status { json } => status::run(&home()?, json).await,
+        Command::Login => login::run(&home()?).await,
         Command::Doctor { json } => doctor::run(&home()?, json).await,
         Command::Lend(lend) => owner::lend(&home()?, lend).await,
         Command::Pause(pause) => owner::pause_now(&home()?, pause).await,

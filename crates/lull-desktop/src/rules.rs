@@ -4,7 +4,7 @@ use crate::{Lang, catalogue};
 
 /// Each rule, and how the catalogue calls its title; what it does is there under the same name with `_help`. `NAME`
 /// stands for what an organisation calls it.
-pub const RULE_WORDS: [(&str, &str); 36] = [
+pub const RULE_WORDS: [(&str, &str); 37] = [
     ("lend.enabled", "set_enabled"),
     ("lend.idle_minutes", "set_idle"),
     ("lend.on_battery", "set_battery"),
@@ -37,6 +37,7 @@ pub const RULE_WORDS: [(&str, &str); 36] = [
     ("login.client", "org_login_client"),
     ("login.groups_claim", "org_login_groups"),
     ("login.user_claim", "org_login_user"),
+    ("login.scopes", "org_login_scopes"),
     ("login.required", "org_login_required"),
     ("checks.by", "org_checks_by"),
     ("checks.per_thousand_jobs", "org_checks_share"),

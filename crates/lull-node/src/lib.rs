@@ -22,6 +22,7 @@ mod lend;
 mod lender;
 mod lending;
 mod link;
+mod login;
 mod machine;
 mod node;
 mod orders;

@@ -48,6 +48,11 @@ pub(crate) enum LinkState {
 }
 
 impl LinkState {
+    /// Not connected yet.
+    pub(crate) fn connecting() -> Self {
+        Self::Down(Fault::new(Code::RelayUnreachable, "the relay is being connected to"))
+    }
+
     pub(crate) fn session(&self) -> Option<&Session> {
         match self {
             Self::Up(session) => Some(session),

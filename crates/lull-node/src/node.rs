@@ -30,6 +30,7 @@ use crate::{
     lender::{self, Lender, LenderView, Setup},
     lending::{self, Herd, Listeners, RulesNow, Senses, Sensors, Timing, Wishes},
     link::{Link, LinkState},
+    login::Logins,
     orders::{Anchor, OrderFiles},
     own::{self, Own},
     ran::{RAN_REPLY_MAX, RanLog},
@@ -133,6 +134,7 @@ pub struct Node {
     lender_view: watch::Receiver<LenderView>,
     lending_view: watch::Receiver<LendingView>,
     rulebook: Rulebook,
+    logins: Logins,
     submitter_view: watch::Receiver<SubmitterView>,
     herd: Arc<Herd>,
     desk: Desk,
@@ -183,9 +185,8 @@ impl Node {
 
     fn launch(ready: Ready, options: &NodeOptions, events: broadcast::Sender<Event>) -> Result<Self, Fault> {
         let Ready { home, lock, identity, transport, sealing, certificate, desk } = ready;
-        let connecting = Fault::new(Code::RelayUnreachable, "the relay is being connected to");
         let (identity_sender, identity) = watch::channel(Arc::new(identity));
-        let (link_sender, link) = watch::channel(LinkState::Down(connecting));
+        let (link_sender, link) = watch::channel(LinkState::connecting());
         let (catalogued, catalogue) = watch::channel(Arc::default());
         let (lender_view_sender, lender_view) = watch::channel(LenderView::default());
         let (submitter_view_sender, submitter_view) = watch::channel(SubmitterView::default());
@@ -217,7 +218,8 @@ impl Node {
         tasks.spawn(Lender::new(setup, lender_inbox, lender.downgrade(), lender_view_sender).run());
         let sight = Sight { link: link.clone(), rulebook: rulebook.clone(), stop: stop.clone() };
         tasks.spawn(Submitter::new(sight, desk.used.clone(), submitter_inbox, submitter_view_sender).run());
-        let routes = Routes { submitter: submitter.clone(), lender: lender.clone(), herald, catalogue: catalogued };
+        let logins = Logins::new(rulebook.clone(), link.clone(), tasks.clone(), stop.clone());
+        let routes = Routes::new(submitter.clone(), lender.clone(), herald, catalogued, logins.person.clone());
         let link_task = Link {
             home,
             identity: identity_sender,
@@ -230,7 +232,6 @@ impl Node {
         };
         tasks.spawn(link_task.run());
 
-        let (api_url, _) = watch::channel(None);
         let (stopped_sender, stopped) = watch::channel(false);
         let node = Self {
             identity,
@@ -238,11 +239,12 @@ impl Node {
             catalogue,
             lender_view,
             lending_view,
+            logins,
             rulebook,
             submitter_view,
             herd,
             desk,
-            api_url,
+            api_url: watch::Sender::default(),
             lender,
             lending,
             submitter,
@@ -343,7 +345,8 @@ impl Node {
             *self.submitter_view.borrow(),
             self.api_url.borrow().clone(),
         );
-        StatusView { accepts: self.rulebook.labels(), ..shown }
+        let person = self.logins.person.borrow().clone();
+        StatusView { accepts: self.rulebook.labels(), person, ..shown }
     }
 
     /// Turns changes into events, until the node stops.
@@ -351,7 +354,7 @@ impl Node {
         let (mut link, mut catalogue) = (self.link.clone(), self.catalogue.clone());
         let (mut lender, mut submitter) = (self.lender_view.clone(), self.submitter_view.clone());
         let (mut lending, mut sandbox) = (self.lending_view.clone(), self.rulebook.sandbox.subscribe());
-        let mut rules = self.rulebook.rules.clone();
+        let (mut rules, mut person) = (self.rulebook.rules.clone(), self.logins.person.subscribe());
         let (mut api, stop, events) = (self.api_url.subscribe(), self.stop.clone(), self.events.clone());
         async move {
             loop {
@@ -366,6 +369,7 @@ impl Node {
                     Ok(()) = submitter.changed() => Event::Status,
                     Ok(()) = lending.changed() => Event::Status,
                     Ok(()) = sandbox.changed() => Event::Status,
+                    Ok(()) = person.changed() => Event::Status,
                     Ok(()) = rules.changed() => Event::Rules,
                     Ok(()) = api.changed() => Event::Status,
                     Ok(()) = catalogue.changed() => Event::Models,
@@ -411,6 +415,7 @@ impl Node {
             Request::EraseUsage => self.desk.used.erase().await.map(|()| Response::Done),
             Request::Doctor => Ok(Response::Doctor { findings: self.desk.own.findings(self.look().await).await }),
             Request::Diagnostics => self.desk.own.diagnostics(self.look().await).await,
+            Request::Login => self.logins.begin().await.map(|url| Response::Login { url }),
             Request::Join { .. } => Err(joined_already()),
             Request::Stop => {
                 self.stop.cancel();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lull_types::{Code, Fault};
+use lull_types::{Code, Fault, PersonView};
 use lull_wire::{
     control::{self, CatalogueModel, FromNode, FromRelay},
     frame,
@@ -48,6 +48,19 @@ pub(crate) struct Routes {
     pub(crate) lender: mpsc::Sender<lender::Command>,
     pub(crate) herald: mpsc::Sender<herald::Word>,
     pub(crate) catalogue: watch::Sender<Arc<Vec<CatalogueModel>>>,
+    pub(crate) person: watch::Sender<Option<PersonView>>,
+}
+
+impl Routes {
+    pub(crate) const fn new(
+        submitter: mpsc::Sender<submitter::Command>,
+        lender: mpsc::Sender<lender::Command>,
+        herald: mpsc::Sender<herald::Word>,
+        catalogue: watch::Sender<Arc<Vec<CatalogueModel>>>,
+        person: watch::Sender<Option<PersonView>>,
+    ) -> Self {
+        Self { submitter, lender, herald, catalogue, person }
+    }
 }
 
 /// A session before anyone else knows of it.
@@ -173,6 +186,14 @@ async fn route(message: FromRelay, routes: &Routes) -> bool {
         FromRelay::Release { job, epoch } => routes.lender.send(lender::Command::Release { job, epoch }).await.is_ok(),
         FromRelay::Check { check, model, label } => {
             routes.submitter.send(submitter::Command::Check { check, model, label }).await.is_ok()
+        }
+        FromRelay::Person { user, groups, until_s } => {
+            routes.person.send_replace(Some(PersonView::Known { user, groups, until_unix_s: until_s }));
+            true
+        }
+        FromRelay::LoginRefused(fault) => {
+            routes.person.send_replace(Some(PersonView::Refused { fault }));
+            true
         }
         FromRelay::Policy(signed) => routes.herald.send(herald::Word::Policy(Box::new(signed))).await.is_ok(),
         FromRelay::Denied(signed) => routes.herald.send(herald::Word::Denied(Box::new(signed))).await.is_ok(),

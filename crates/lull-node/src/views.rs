@@ -21,6 +21,7 @@ pub(crate) fn status(
     StatusView {
         // For whoever knows the rules to say.
         accepts: Vec::new(),
+        person: None,
         node: identity.device.node,
         name: identity.device.name.clone(),
         org: identity.statement.org.clone(),

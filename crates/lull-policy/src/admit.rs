@@ -11,6 +11,9 @@ pub enum Denied {
     /// No such label.
     #[error("the label \"{0}\" does not exist in this organisation; it has: {1}")]
     LabelUnknown(String, String),
+    /// Whoever asks has not said who they are.
+    #[error("sign in first: lull login (rule login.required)")]
+    Login,
     /// Whoever asks may not use the pool.
     #[error("using the pool is for members of {0}; ask IT to be one (rule use.groups)")]
     User(String),

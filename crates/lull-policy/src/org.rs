@@ -95,6 +95,8 @@ pub struct Login {
     pub groups_claim: String,
     /// The claim that names a person.
     pub user_claim: String,
+    /// What is asked of the provider beside who it is: some give a person's groups only when asked for them.
+    pub scopes: Names,
     /// Nobody asks who has not logged in.
     pub required: bool,
 }
@@ -293,12 +295,19 @@ impl Login {
     /// The claim that names a person, unless told otherwise.
     pub const USER_CLAIM: &'static str = "email";
 
+    /// The scopes that are asked for, unless told otherwise.
+    #[must_use]
+    pub fn usual_scopes() -> Names {
+        ["email", "profile"].map(str::to_owned).into()
+    }
+
     fn values(&self) -> Vec<(&'static str, Value)> {
         vec![
             ("issuer", self.issuer.as_str().into()),
             ("client", self.client.as_str().into()),
             ("groups_claim", self.groups_claim.as_str().into()),
             ("user_claim", self.user_claim.as_str().into()),
+            ("scopes", list(&self.scopes)),
             ("required", self.required.into()),
         ]
     }

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const ORG_TABLES: [&str; 7] = ["labels", "sites", "models", "use", "quotas", "login", "checks"];
 const LABEL_KEYS: [&str; 5] = ["lenders", "askers", "sites", "tier", "dedicated"];
 const QUOTA_KEYS: [&str; 5] = ["group", "user", "model", "each", "tokens_per_day"];
-const LOGIN_KEYS: [&str; 5] = ["issuer", "client", "groups_claim", "user_claim", "required"];
+const LOGIN_KEYS: [&str; 6] = ["issuer", "client", "groups_claim", "user_claim", "scopes", "required"];
 
 /// The most tokens of a quota: what no pool comes near, and every program can count.
 const TOKENS_MAX: i64 = 1_000_000_000_000_000;
@@ -146,12 +146,14 @@ impl File<'_> {
     fn login(&self, item: &Item, table: &dyn TableLike) -> Result<Login> {
         let (mut issuer, mut client, mut required) = (None, None, false);
         let (mut groups_claim, mut user_claim) = (Login::GROUPS_CLAIM.to_owned(), Login::USER_CLAIM.to_owned());
+        let mut scopes = Login::usual_scopes();
         self.each(table, "login", &LOGIN_KEYS, |key, item| {
             match key {
                 "issuer" => issuer = Some(self.issuer(key, item)?),
                 "client" => client = Some(self.named(key, item)?),
                 "groups_claim" => groups_claim = self.named(key, item)?,
                 "user_claim" => user_claim = self.named(key, item)?,
+                "scopes" => scopes = self.names(key, item)?,
                 _ => required = self.flag(key, item)?,
             }
             Ok(())
@@ -160,7 +162,7 @@ impl File<'_> {
             |key: &str| self.fault(item.span(), format!("`[login]` has no `{key}`"), format!("add `{key} = …`"));
         let issuer = issuer.ok_or_else(|| missing("issuer"))?;
         let client = client.ok_or_else(|| missing("client"))?;
-        Ok(Login { issuer, client, groups_claim, user_claim, required })
+        Ok(Login { issuer, client, groups_claim, user_claim, scopes, required })
     }
 
     /// What passwords go to is reached by TLS, or lies on this machine.

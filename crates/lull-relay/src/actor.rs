@@ -5,6 +5,7 @@ use lull_core::{
     Millis,
     scheduler::{CatalogueEntry, Cut, Granted, Input, Load, OpenRefusal, Output, Scheduler, Team},
 };
+use lull_policy::OrgRules;
 use lull_types::{Code, Epoch, Fault, JobId, NodeId, Usage};
 use lull_wire::{
     Signed,
@@ -13,7 +14,7 @@ use lull_wire::{
     job::{Grant, StreamEnd},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -23,6 +24,7 @@ use crate::{
     fabric::Fabric,
     grant::Granter,
     ledger::Run,
+    login::{self, Person},
     metrics::Metrics,
     orders::Standing,
     recorder::Record,
@@ -63,6 +65,8 @@ pub(crate) enum Event {
     Finished { job: JobId, epoch: Epoch, lender_lost: bool },
     /// The ledger has settled a run.
     Settled { job: JobId, epoch: Epoch, usage: Usage },
+    /// Whoever works at a node has logged in.
+    Person { node: NodeId, generation: u64, person: Person },
     /// A node was shut out.
     Revoked { node: NodeId },
     /// What counts for everybody has changed.
@@ -86,6 +90,8 @@ pub(crate) struct Arrival {
     pub(crate) generation: u64,
     pub(crate) groups: Vec<String>,
     pub(crate) user: String,
+    /// Whoever logged in there last, if that still counts.
+    pub(crate) person: Option<Person>,
     pub(crate) chain: DeviceChain,
     pub(crate) sealing: Signed<SealingCertificate>,
 }
@@ -126,6 +132,8 @@ pub(crate) struct Actor {
     members: BTreeMap<NodeId, Member>,
     revoked: BTreeSet<NodeId>,
     words: orders::Words,
+    /// The rules, for whoever else must know them.
+    pub(crate) rules: watch::Sender<Arc<OrgRules>>,
     bench: integrity::Bench,
     /// The day that quotas count for, from 1970-01-01 in UTC.
     day: u64,
@@ -156,6 +164,7 @@ impl Actor {
             members: BTreeMap::new(),
             revoked: BTreeSet::new(),
             words: orders::Words::default(),
+            rules: watch::Sender::default(),
             bench: integrity::Bench::new(seed),
             day: 0,
             streams: BTreeMap::new(),
@@ -229,6 +238,12 @@ impl Actor {
                 }
             }
             Event::Released { node } => self.release(node),
+            Event::Person { node, generation, person } => {
+                if self.is_current(node, generation) {
+                    let Person { user, groups, .. } = person;
+                    self.input(Input::Person { node, user, groups });
+                }
+            }
             Event::Open { node, job, epoch, reply } => self.open(node, (job, epoch), reply),
             Event::Finished { job, epoch, lender_lost } => {
                 self.streams.remove(&(job, epoch));
@@ -271,7 +286,7 @@ impl Actor {
     }
 
     fn up(&mut self, arrival: Arrival) {
-        let Arrival { node, generation, groups, user, chain, sealing } = arrival;
+        let Arrival { node, generation, groups, user, person, chain, sealing } = arrival;
         if self.revoked.contains(&node) {
             self.shut_out(node);
             return;
@@ -283,6 +298,10 @@ impl Actor {
         self.members.insert(node, Member { generation, team, chain, sealing, follows: None });
         self.greet(node);
         self.input(Input::NodeUp { node, groups, user });
+        if let Some(person) = person {
+            self.send(node, &login::told(&person));
+            self.input(Input::Person { node, user: person.user, groups: person.groups });
+        }
         self.fabric.send(node, self.catalogue.clone());
     }
 

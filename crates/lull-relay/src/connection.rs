@@ -20,6 +20,7 @@ use crate::{
     fabric::{FAREWELL_MAX_MS, Fabric as _, Inbox},
     gate::Ticket,
     ledger::{self, CheckedReceipt, Standing},
+    login,
     recorder::Record,
     shared::Shared,
     splice,
@@ -58,6 +59,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, peer: Pee
     };
     drop(ticket);
     let Known { device, version, mut arrival, member } = known;
+    arrival.person = login::known(&shared, device.node).await;
     if let Some(member) = member
         && let Err(error) = shared.ledger.member(device.node, member).await
     {
@@ -155,7 +157,7 @@ fn verify(
     let groups = device.groups.clone();
     let member = membership.map(|membership| check_member(shared, &device, &membership)).transpose()?;
     let user = ledger::user_of(device.node, &device.invitation.user);
-    let arrival = Arrival { node: device.node, generation: 0, groups, user, chain, sealing };
+    let arrival = Arrival { node: device.node, generation: 0, groups, user, person: None, chain, sealing };
     Ok(Known { device, version, arrival, member })
 }
 
@@ -191,7 +193,7 @@ async fn talk(shared: &Arc<Shared>, connection: &Connection, guest: &mut Guest) 
 }
 
 /// Reads control messages until the stream ends or breaks a rule.
-async fn listen(shared: &Shared, device: &Device, generation: u64, recv: &mut RecvStream) -> Option<Fault> {
+async fn listen(shared: &Arc<Shared>, device: &Device, generation: u64, recv: &mut RecvStream) -> Option<Fault> {
     let node = device.node;
     loop {
         let message = match frame::read(recv, control::BYTES_MAX).await {
@@ -205,6 +207,10 @@ async fn listen(shared: &Shared, device: &Device, generation: u64, recv: &mut Re
             }
             Said::Checked { check, found } => {
                 shared.events.send(Event::Checked { node, generation, check, found }).await.ok()?;
+            }
+            Said::Login { id_token, salt } => {
+                // The provider may be slow; the node is not to wait for it with all else.
+                tokio::spawn(login::login(Arc::clone(shared), device.clone(), generation, id_token, salt));
             }
             Said::Follows { version, fault } => {
                 shared.events.send(Event::Follows { node, generation, version, fault }).await.ok()?;

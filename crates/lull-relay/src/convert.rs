@@ -20,6 +20,13 @@ pub(crate) enum Said {
     },
     /// It is a receipt.
     Receipt(lull_wire::Signed<lull_wire::job::Receipt>),
+    /// Its person has logged in.
+    Login {
+        /// The provider's word.
+        id_token: String,
+        /// What its nonce was made with.
+        salt: [u8; 32],
+    },
     /// It says which policy it follows.
     Follows {
         /// The version.
@@ -55,6 +62,10 @@ pub(crate) fn said(node: NodeId, message: FromNode) -> Said {
             Said::Input(Input::Declined { node, job, epoch, code: reason.code }, None)
         }
         FromNode::Receipt(receipt) => Said::Receipt(receipt),
+        FromNode::Login { id_token, .. } if id_token.len() > lull_oidc::TOKEN_BYTES_MAX => {
+            Said::Fault(Fault::new(Code::BadRequest, "what the provider said is too long"))
+        }
+        FromNode::Login { id_token, salt } => Said::Login { id_token, salt },
         FromNode::Follows { version, fault } => Said::Follows { version, fault },
     }
 }

@@ -20,6 +20,7 @@ mod home;
 mod http;
 pub mod ledger;
 mod lock;
+mod login;
 mod metrics;
 mod orders;
 mod policy;

@@ -23,6 +23,7 @@ use crate::{
     http,
     ledger::{Deed, Ledger as _, Orders, SqliteLedger},
     lock::RelayLock,
+    login::Logins,
     metrics::Metrics,
     orders::{self, Author, Standing},
     recorder::{self, RECORDS_MAX},
@@ -119,6 +120,7 @@ impl Relay {
         actor.quarantined_before(&known.quarantined);
         actor.day(known.today, known.used);
         actor.follow(known.standing);
+        let logins = Logins::new(actor.rules.subscribe());
         let actor = tokio::spawn(actor.run(event_queue));
         let recorder = recorder::run(ledger.clone(), record_queue, events.downgrade(), Arc::clone(&metrics));
         let recorder = tokio::spawn(recorder);
@@ -137,6 +139,7 @@ impl Relay {
             recorder: records,
             metrics,
             look,
+            logins,
             gate: Gate::default(),
             enrolments: Semaphore::new(enrol::ENROLMENTS_MAX),
         });

@@ -104,6 +104,8 @@ pub enum Request {
         /// All of them.
         prefs: Prefs,
     },
+    /// Begin to sign in at the organisation's provider.
+    Login,
     /// Show the app's window. Whoever draws one hears [`Event::Show`].
     Show {
         /// This page; `None`: where it is.
@@ -167,6 +169,11 @@ pub enum Response {
     Prefs {
         /// All of them.
         prefs: Prefs,
+    },
+    /// To [`Request::Login`]: what happens next shows in the status.
+    Login {
+        /// The page to open in a browser on this machine.
+        url: String,
     },
     /// Done, with nothing to say.
     Done,
@@ -296,6 +303,9 @@ pub struct StatusView {
     /// Jobs of which labels this machine runs, from anyone in its organisation.
     #[serde(default)]
     pub accepts: Vec<Label>,
+    /// Whoever signed in here; `None`: nobody has.
+    #[serde(default)]
+    pub person: Option<PersonView>,
     /// Base URL of the local API.
     pub api: Option<String>,
     /// Jobs answered here since the start.
@@ -304,6 +314,33 @@ pub struct StatusView {
     pub jobs_asked: u64,
     /// Lull's version.
     pub version: String,
+}
+
+/// Whoever works at this machine, by the organisation's sign-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "person", rename_all = "snake_case")]
+pub enum PersonView {
+    /// They were sent to the provider and are not back yet.
+    Waiting {
+        /// The page at the provider.
+        url: String,
+    },
+    /// They are known.
+    Known {
+        /// By this name.
+        user: String,
+        /// The provider's groups.
+        groups: Vec<String>,
+        /// Until when that counts, in seconds since 1970.
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        until_unix_s: u64,
+    },
+    /// The last try came to nothing.
+    Refused {
+        /// Why.
+        fault: Fault,
+    },
 }
 
 /// The way to the relay.

@@ -14,8 +14,8 @@ mod sandbox;
 
 pub use code::{Code, Fault};
 pub use door::{
-    Answered, ChatEvent, ChatRequest, Event, Finding, Health, JobTimings, LinkView, ModelPlace, ModelView, Request,
-    Response, SandboxReport, SandboxView, StatusView, WorkerState, WorkerView,
+    Answered, ChatEvent, ChatRequest, Event, Finding, Health, JobTimings, LinkView, ModelPlace, ModelView, PersonView,
+    Request, Response, SandboxReport, SandboxView, StatusView, WorkerState, WorkerView,
 };
 pub use generate::{FinishReason, Message, Role, Sampling, Token, TokenLogprob, Usage};
 pub use ids::{Epoch, JobId, ModelHash, NodeId, ParseIdError, Pseudonym};

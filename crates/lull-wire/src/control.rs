@@ -92,6 +92,14 @@ pub enum FromNode {
     },
     /// What a job came to; either side sends one.
     Receipt(Signed<Receipt>),
+    /// Its person has logged in at the organisation's provider.
+    Login {
+        /// The provider's ID token, whose nonce is [`crate::login_nonce`].
+        id_token: String,
+        /// What the nonce was made with.
+        #[serde(with = "serde_bytes")]
+        salt: [u8; 32],
+    },
     /// What a check that the relay asked for has found.
     Checked {
         /// Which.
@@ -206,6 +214,17 @@ pub enum FromRelay {
     Policy(Signed<PolicyDocument>),
     /// Whom the organisation has shut out: after the policy, and whenever there is one more.
     Denied(Signed<DenyList>),
+    /// Who works at this machine, as the organisation's provider has said.
+    Person {
+        /// The name that rules use.
+        user: String,
+        /// The provider's groups.
+        groups: Vec<String>,
+        /// Until when that counts, in seconds since 1970.
+        until_s: u64,
+    },
+    /// A login does not count.
+    LoginRefused(Fault),
     /// To a checker: ask a lender a question of your own like anybody, with a job that names this check; the relay knows
     /// whom. Then compute the answer yourself, with the same label and model, and say what you found.
     Check {

@@ -274,6 +274,14 @@ pub fn node_id(key: &PublicKey) -> NodeId {
     NodeId(id)
 }
 
+/// The nonce that a login at the organisation's provider must carry, in hexadecimal: it makes the provider's word one
+/// about this machine's person, of no use at any other.
+#[must_use]
+pub fn login_nonce(device: &PublicKey, salt: &[u8; 32]) -> String {
+    let digest = Sha256::digest([b"lull login nonce 1\0".as_slice(), &device.0, salt].concat());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// SHA-256, as certificates are pinned.
 #[must_use]
 pub fn fingerprint(bytes: &[u8]) -> [u8; 32] {

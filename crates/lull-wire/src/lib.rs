@@ -12,6 +12,7 @@ mod signed;
 mod token;
 
 pub use frame::FrameError;
+pub use identity::login_nonce;
 pub use keys::{PublicKey, SecretKey, random};
 pub use signed::{BadSignature, Document, Signed};
 pub use token::{Token, TokenError};

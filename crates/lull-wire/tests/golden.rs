@@ -98,6 +98,7 @@ fn from_node(golden: &mut Golden) {
     let hello =
         FromNode::Hello { chain: chain(), sealing: sealing(), version: "0.1.0".into(), membership: Some(membership()) };
     golden.check("node.hello.member", &hello);
+    golden.check("node.login", &FromNode::Login { id_token: "e30.e30.AA".into(), salt: [3; 32] });
     golden.check("node.follows", &FromNode::Follows { version: 3, fault: Some(fault()) });
     let model = OfferedModel {
         name: "lull-demo".into(),
@@ -175,6 +176,9 @@ fn from_relay(golden: &mut Golden) {
     golden.check("relay.policy", &FromRelay::Policy(Signed::sign(&policy, &key(1)).unwrap()));
     let denied = DenyList { version: 2, nodes: vec![NodeId([5; 16])], members: vec![NodeId([6; 16])] };
     golden.check("relay.denied", &FromRelay::Denied(Signed::sign(&denied, &key(4)).unwrap()));
+    let person = FromRelay::Person { user: "anna@example.org".into(), groups: vec!["staff".into()], until_s: 9000 };
+    golden.check("relay.person", &person);
+    golden.check("relay.login.refused", &FromRelay::LoginRefused(fault()));
     let check = FromRelay::Check { check: 7, model: "lull-demo".into(), label: Label::internal() };
     golden.check("relay.check", &check);
     golden.check("relay.goodbye", &FromRelay::Goodbye(Fault::new(Code::Revoked, "this machine was revoked")));

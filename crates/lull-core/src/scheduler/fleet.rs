@@ -86,6 +86,8 @@ pub(super) struct Need<'a> {
 struct Member {
     groups: Vec<String>,
     user: String,
+    /// The groups of the person who logged in there; `None`: nobody did.
+    person: Option<Vec<String>>,
     offer: Offer,
     sees: Sees,
     busy: u16,
@@ -127,6 +129,22 @@ impl Fleet {
 
     pub(super) fn groups(&self, node: NodeId) -> Option<&[String]> {
         self.members.get(&node).map(|member| member.groups.as_slice())
+    }
+
+    pub(super) fn log_in(&mut self, node: NodeId, user: String, groups: Vec<String>) {
+        if let Some(member) = self.members.get_mut(&node) {
+            (member.user, member.person) = (user, Some(groups));
+        }
+    }
+
+    pub(super) fn has_logged_in(&self, node: NodeId) -> bool {
+        self.members.get(&node).is_some_and(|member| member.person.is_some())
+    }
+
+    /// The groups that count for quotas: the machine's, and those of whoever logged in there.
+    pub(super) fn all_groups(&self, node: NodeId) -> Vec<String> {
+        let Some(member) = self.members.get(&node) else { return Vec::new() };
+        member.groups.iter().chain(member.person.iter().flatten()).cloned().collect()
     }
 
     pub(super) fn user(&self, node: NodeId) -> Option<&str> {
@@ -207,7 +225,16 @@ impl Fleet {
         let turn = mixed(self.seed, node);
         self.members.insert(
             node,
-            Member { groups, user, offer: Offer::default(), sees: Sees::default(), busy: 0, paused_until: None, turn },
+            Member {
+                groups,
+                user,
+                person: None,
+                offer: Offer::default(),
+                sees: Sees::default(),
+                busy: 0,
+                paused_until: None,
+                turn,
+            },
         );
     }
 

@@ -45,6 +45,8 @@ struct Job {
     /// Whoever asks, and their groups, as quotas count them.
     user: String,
     groups: Vec<String>,
+    /// The same, with those of whoever logged in.
+    quota_groups: Vec<String>,
     /// The one lender that it may go to, if it is to check that one.
     only: Option<NodeId>,
     latest: Epoch,
@@ -127,6 +129,7 @@ impl Scheduler {
         let mut out = Vec::new();
         match input {
             Input::NodeUp { node, groups, user } => self.node_up(now, node, groups, user, &mut out),
+            Input::Person { node, user, groups } => self.fleet.log_in(node, user, groups),
             Input::Rules(rules) => self.rules(now, rules, &mut out),
             Input::Day { day, used } => self.day(day, used),
             Input::Offer { node, offer } => self.offer(now, node, offer, &mut out),
@@ -271,6 +274,7 @@ impl Scheduler {
         let Some(groups) = self.fleet.groups(submitter).map(<[String]>::to_vec) else { return };
         let Some(user) = self.fleet.user(submitter).map(str::to_owned) else { return };
         let team = Team::of(submitter, &groups);
+        let quota_groups = self.fleet.all_groups(submitter);
         if let Some(known) = self.jobs.get(&job) {
             if known.submitter == submitter && known.runs.contains_key(&epoch) {
                 return;
@@ -289,6 +293,7 @@ impl Scheduler {
             team: team.clone(),
             user,
             groups,
+            quota_groups,
             only: None,
             latest: epoch,
             runs: BTreeMap::new(),

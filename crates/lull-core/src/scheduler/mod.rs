@@ -109,6 +109,15 @@ pub enum Input {
         /// Whoever works at it, as quotas count them.
         user: String,
     },
+    /// Whoever works at a node has logged in: for quotas and shares they count as this person from now on.
+    Person {
+        /// The node.
+        node: NodeId,
+        /// Their name.
+        user: String,
+        /// Their provider's groups. They open no label: lenders believe root alone.
+        groups: Vec<String>,
+    },
     /// The organisation's rules are new. What they forbid ends.
     Rules(Arc<OrgRules>),
     /// The day (UTC, counted from 1970), and what was used of it before this scheduler began.

@@ -63,6 +63,7 @@ impl Actor {
         self.fabric.broadcast(frame.clone());
         (self.words.version, self.words.policy) = (version, Some(frame));
         self.input(Input::Rules(rules.clone()));
+        self.rules.send_replace(rules.clone());
         self.follow_checks(&rules);
     }
 

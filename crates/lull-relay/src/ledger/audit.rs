@@ -63,6 +63,13 @@ pub enum Deed {
         /// The machine.
         node: NodeId,
     },
+    /// Somebody logged in at a machine.
+    LoggedIn {
+        /// The machine.
+        node: NodeId,
+        /// Who, by their provider's word.
+        user: String,
+    },
     /// A machine was shut out.
     Revoked {
         /// The machine.

@@ -16,6 +16,7 @@ use lull_wire::{
     job::{Outcome, Receipt},
 };
 
+use crate::login::Person;
 pub use audit::{Audit, AuditRow, Deed};
 pub(crate) use audit::{hex, in_transaction, note, read as audit};
 pub use org::Orders;
@@ -153,6 +154,12 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// What was asked on a day, counted from 1970-01-01 in UTC.
     fn used(&self, day: u64) -> BoxFuture<'_, Result<Vec<Used>, LedgerError>>;
+
+    /// Whoever works at a node has logged in.
+    fn login(&self, node: NodeId, person: Person, now_s: u64) -> BoxFuture<'_, Result<(), LedgerError>>;
+
+    /// Whoever logged in last at a node.
+    fn person(&self, node: NodeId) -> BoxFuture<'_, Result<Option<Person>, LedgerError>>;
 
     /// A node gets no job any more, and why.
     fn quarantine(&self, node: NodeId, why: String, now_s: u64) -> BoxFuture<'_, Result<(), LedgerError>>;

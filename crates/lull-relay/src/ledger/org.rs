@@ -12,6 +12,7 @@ use super::{
     Deed, audit,
     sqlite::{node_at, unreadable, unstorable},
 };
+use crate::login::Person;
 
 /// The longest stored policy, in bytes.
 const POLICY_BYTES_MAX: usize = 256 * 1024;
@@ -89,8 +90,8 @@ pub(crate) fn user_of(node: NodeId, user: &str) -> String {
 /// What was asked on a day.
 pub(super) fn used(db: &Connection, day: u64) -> Result<Vec<Used>> {
     let mut statement = db.prepare_cached(
-        "SELECT nodes.node, user, member_of, model, sum(prompt_tokens + completion_tokens) FROM usage_by_day
-         JOIN nodes USING (node) WHERE day = ?1 AND role = 'asked' GROUP BY nodes.node, model",
+        "SELECT nodes.node, ifnull(logins.user, nodes.user), member_of, model, sum(prompt_tokens + completion_tokens)
+         FROM usage_by_day JOIN nodes USING (node) LEFT JOIN logins USING (node) WHERE day = ?1 AND role = 'asked' GROUP BY nodes.node, model",
     )?;
     let row = |row: &lull_store::rusqlite::Row<'_>| {
         let (node, user, groups): (_, String, String) = (node_at(row, 0)?, row.get(1)?, row.get(2)?);
@@ -128,4 +129,29 @@ pub(crate) fn release(db: &Connection, node: NodeId, now_s: u64, by: &str) -> Re
         audit::append(db, now_s, by, &Deed::Released { node })?;
     }
     Ok(changed > 0)
+}
+
+/// Keeps who logged in at a node, and tells of it when it is somebody else than before.
+pub(super) fn login(db: &Connection, node: NodeId, person: &Person, now_s: u64) -> Result<()> {
+    let before = self::person(db, node)?.map(|before| before.user);
+    let groups = serde_json::to_string(&person.groups).map_err(unstorable)?;
+    db.prepare_cached(
+        "INSERT INTO logins (node, user, groups, until_s) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (node) DO UPDATE SET user = ?2, groups = ?3, until_s = ?4",
+    )?
+    .execute(params![node.0, person.user, groups, person.until_s])?;
+    if before.as_ref() == Some(&person.user) {
+        return Ok(());
+    }
+    audit::append(db, now_s, &format!("node {node}"), &Deed::LoggedIn { node, user: person.user.clone() })
+}
+
+pub(super) fn person(db: &Connection, node: NodeId) -> Result<Option<Person>> {
+    db.prepare_cached("SELECT user, groups, until_s FROM logins WHERE node = ?1")?
+        .query_row([node.0], |row| {
+            let groups: String = row.get(1)?;
+            let groups = serde_json::from_str(&groups).map_err(|error| unreadable(1, error))?;
+            Ok(Person { user: row.get(0)?, groups, until_s: row.get(2)? })
+        })
+        .optional()
 }

@@ -88,6 +88,12 @@ ALTER TABLE nodes ADD COLUMN user TEXT NOT NULL DEFAULT '';
 ALTER TABLE nodes ADD COLUMN member BLOB;
 ALTER TABLE nodes ADD COLUMN quarantined_s INTEGER;
 ALTER TABLE nodes ADD COLUMN quarantined_why TEXT;
+CREATE TABLE logins (
+    node BLOB PRIMARY KEY CHECK (length(node) = 16),
+    user TEXT NOT NULL,
+    groups TEXT NOT NULL,
+    until_s INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE policies (
     version INTEGER PRIMARY KEY,
     document BLOB NOT NULL,

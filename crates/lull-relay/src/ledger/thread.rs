@@ -16,7 +16,7 @@ use super::{
     CheckedReceipt, Enrolled, Enrolment, Ledger, LedgerError, Orders, Run, Settlement, Standing, audit, audit::Deed,
     org, sqlite,
 };
-use crate::clock;
+use crate::{clock, login::Person};
 
 /// Changes that may wait for the disk; whoever brings more waits.
 const QUEUE_MAX: usize = 4_096;
@@ -166,6 +166,14 @@ impl Ledger for SqliteLedger {
 
     fn used(&self, day: u64) -> BoxFuture<'_, Result<Vec<Used>, LedgerError>> {
         self.change(move |db| org::used(db, day))
+    }
+
+    fn login(&self, node: NodeId, person: Person, now_s: u64) -> BoxFuture<'_, Result<(), LedgerError>> {
+        self.change(move |db| org::login(db, node, &person, now_s))
+    }
+
+    fn person(&self, node: NodeId) -> BoxFuture<'_, Result<Option<Person>, LedgerError>> {
+        self.change(move |db| org::person(db, node))
     }
 
     fn quarantine(&self, node: NodeId, why: String, now_s: u64) -> BoxFuture<'_, Result<(), LedgerError>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lull_policy::OrgRules;
+use lull_policy::{Denied, OrgRules};
 use lull_types::NodeId;
 
 use super::{
@@ -72,6 +72,10 @@ impl Scheduler {
 
     /// Why the rules do not let this be asked.
     pub(super) fn denied(&self, submitter: NodeId, submit: &Submit) -> Option<Refusal> {
+        let rules = self.fleet.rules();
+        if rules.login.as_ref().is_some_and(|login| login.required) && !self.fleet.has_logged_in(submitter) {
+            return Some(Refusal::Denied(Box::new(Denied::Login)));
+        }
         let groups = self.fleet.groups(submitter).unwrap_or_default();
         let asked = self.fleet.rules().may_ask(&submit.label, &submit.model, groups);
         asked.err().map(|denied| Refusal::Denied(Box::new(denied)))
@@ -79,8 +83,8 @@ impl Scheduler {
 
     /// Which quota does not let this be asked today.
     pub(super) fn not_allowed(&self, submitter: NodeId, submit: &Submit) -> Option<Refusal> {
-        let groups = self.fleet.groups(submitter).unwrap_or_default();
-        let user = User { name: self.fleet.user(submitter).unwrap_or_default(), groups };
+        let groups = self.fleet.all_groups(submitter);
+        let user = User { name: self.fleet.user(submitter).unwrap_or_default(), groups: &groups };
         let Exhausted { quota, left } = self.budget.check(&user, &submit.model, estimate(submit)).err()?;
         Some(Refusal::Quota { quota: Box::new(quota), left })
     }
@@ -101,7 +105,7 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
         let Some(submit) = job.runs.get(&id.1).map(|run| &run.submit) else { return };
         let lease = Lease { day, model: submit.model.clone(), tokens: estimate(submit) };
-        let user = User { name: &job.user, groups: &job.groups };
+        let user = User { name: &job.user, groups: &job.quota_groups };
         self.budget.recount(&user, &lease.model, day, 0, lease.tokens);
         job.leases.insert(id.1, lease);
     }
@@ -110,7 +114,7 @@ impl Scheduler {
     pub(super) fn give_back(&mut self, id: RunId, used: u64) {
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
         let Some(Lease { day, model, tokens }) = job.leases.remove(&id.1) else { return };
-        let user = User { name: &job.user, groups: &job.groups };
+        let user = User { name: &job.user, groups: &job.quota_groups };
         self.budget.recount(&user, &model, day, tokens, used);
     }
 }
