@@ -48,7 +48,7 @@ export type ChatRequest = {
   label: Label,
   /** How to choose tokens. */
   sampling: Sampling, };
-export const CODES = ["bad_request", "unsupported", "unauthorized", "forbidden", "model_unknown", "no_lender", "busy", "context_exceeded", "lender_lost", "yielding", "lender_refused", "lender_untrusted", "worker_died", "worker_hung", "worker_memory", "worker_protocol", "unconfined", "model_broken", "relay_unreachable", "relay_draining", "not_enrolled", "not_running", "expired", "revoked", "bad_seal", "bad_frame", "invitation_used", "cancelled", "timeout", "storage", "internal"] as const;
+export const CODES = ["bad_request", "unsupported", "unauthorized", "forbidden", "model_unknown", "no_lender", "busy", "quota_used", "context_exceeded", "lender_lost", "yielding", "lender_refused", "lender_untrusted", "worker_died", "worker_hung", "worker_memory", "worker_protocol", "unconfined", "model_broken", "relay_unreachable", "relay_draining", "not_enrolled", "not_running", "expired", "revoked", "bad_seal", "bad_frame", "invitation_used", "cancelled", "timeout", "storage", "internal"] as const;
 /** What went wrong, as a name that never changes: programs branch on it, people search for it. */
 export type Code = (typeof CODES)[number];
 /** How a rule is changed. */
@@ -111,6 +111,26 @@ export type KeyView = {
   created_s: number, };
 /** A job's data class: it decides which nodes may see the job. */
 export type Label = string;
+/** A label, and what this machine has to do with it. */
+export type LabelView = {
+  /** Its name. */
+  label: Label,
+  /** Jobs with it may run here; where they may not, `why` says why. */
+  runs_here: boolean,
+  /** The rule that keeps them away; empty where none does. */
+  why: string,
+  /** Questions with it may be sent from here. */
+  may_send: boolean,
+  /** The groups that may send one; `None`: all. */
+  askers: Array<string> | null,
+  /** The groups whose machines may see one; `None`: all. */
+  lenders: Array<string> | null,
+  /** The sites whose machines may see one; `None`: all. */
+  sites: Array<string> | null,
+  /** How well workers must be confined for it at least. */
+  tier: Tier | null,
+  /** Only machines that nobody sits at may see one. */
+  dedicated: boolean, };
 export const LAYERS = ["limits", "descriptors", "no_new_privileges", "no_dump", "no_capabilities", "own_root", "own_network", "own_ipc", "files", "ports", "scope", "load_filter", "run_filter"] as const;
 /** One thing that stands between a worker and the machine it runs on. A worker reports those it has put up itself. */
 export type Layer = (typeof LAYERS)[number];
@@ -184,12 +204,42 @@ export type ModelView = {
   fault: Fault | null, };
 /** A machine: the first 16 bytes of SHA-256 over its device key, so that nobody can hand it out twice. */
 export type NodeId = string;
+/** One thing that only the organisation decides. */
+export type OrgRuleView = {
+  /** Table and key, as in a policy: `labels.confidential.lenders`. */
+  key: string,
+  /** What counts, as TOML. */
+  value: string,
+  /** Whose word that is. */
+  source: RuleSource,
+  /** What else was said and does not count. */
+  said: Array<RuleSaid>, };
 /** A page of the window, or a place on one. */
 export type Page = "welcome" | "home" | "chat" | "models" | "privacy" | "ran" | "usage" | "connect" | "settings" | "rules" | "doctor" | "about";
 /** For how long a person pauses. */
 export type Pause = { "pause": "for",
   /** At least 1, at most a year. */
   seconds: number, } | { "pause": "until_tomorrow" } | { "pause": "forever" };
+/** Whoever works at this machine, by the organisation's sign-in. */
+export type PersonView = { "person": "waiting",
+  /** The page at the provider. */
+  url: string, } | { "person": "known",
+  /** By this name. */
+  user: string,
+  /** The provider's groups. */
+  groups: Array<string>,
+  /** Until when that counts, in seconds since 1970. */
+  until_unix_s: number, } | { "person": "refused",
+  /** Why. */
+  fault: Fault, };
+/** The organisation's signed policy. */
+export type PolicyView = {
+  /** Its version. */
+  version: number,
+  /** When it was signed, in seconds since 1970. */
+  issued_unix_s: number,
+  /** When it ends, in seconds since 1970: nothing is lent after that until a newer one comes. */
+  until_unix_s: number, };
 /** What a person prefers in the app. Nothing is decided by it but how the app looks and whether it starts by itself. */
 export type Prefs = {
   /** `en` or `de`; `None`: the system's. */
@@ -267,7 +317,7 @@ export type Request = { "call": "status" } | { "call": "models" } | { "call": "r
   /** Its name. */
   name: string, } | { "call": "usage" } | { "call": "erase_usage" } | { "call": "doctor" } | { "call": "diagnostics" } | { "call": "stored" } | { "call": "prefs" } | { "call": "set_prefs",
   /** All of them. */
-  prefs: Prefs, } | { "call": "show",
+  prefs: Prefs, } | { "call": "login" } | { "call": "show",
   /** This page; `None`: where it is. */
   page: Page | null, };
 /** A node's answer to a [`Request`]. */
@@ -291,7 +341,9 @@ export type Response = { "reply": "status" } & StatusView | { "reply": "models",
   /** Each thing once. */
   things: Array<StoredView>, } | { "reply": "prefs",
   /** All of them. */
-  prefs: Prefs, } | { "reply": "done" };
+  prefs: Prefs, } | { "reply": "login",
+  /** The page to open in a browser on this machine. */
+  url: string, } | { "reply": "done" };
 /** Who says a message. */
 export type Role = "system" | "user" | "assistant";
 /** A word that does not count as it was said. */
@@ -301,7 +353,7 @@ export type RuleSaid = {
   /** As TOML. */
   said: string, };
 /** Whose word counts. */
-export type RuleSource = "default" | "settings" | "organisation";
+export type RuleSource = "default" | "settings" | "policy" | "organisation";
 /** What a number counts. */
 export type RuleUnit = "minutes" | "celsius" | "cores" | "threads" | "percent" | "gibibytes" | "watts";
 /** What a rule says. */
@@ -326,6 +378,12 @@ export type RuleView = {
 export type RulesView = {
   /** In the order of the settings file. */
   rules: Array<RuleView>,
+  /** What only the organisation decides. */
+  org: Array<OrgRuleView>,
+  /** Every label, and what this machine has to do with it; empty where no node runs that would know. */
+  labels: Array<LabelView>,
+  /** The organisation's signed policy, if it has one that counts. */
+  policy: PolicyView | null,
   /** The person's own file. */
   settings_file: string,
   /** Where the organisation's rules for this machine are, if there are any. */
@@ -399,6 +457,8 @@ export type StatusView = {
   workers: Array<WorkerView>,
   /** Jobs of which labels this machine runs, from anyone in its organisation. */
   accepts: Array<Label>,
+  /** Whoever signed in here; `None`: nobody has. */
+  person: PersonView | null,
   /** Base URL of the local API. */
   api: string | null,
   /** Jobs answered here since the start. */

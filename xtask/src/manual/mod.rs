@@ -52,10 +52,10 @@ fn rows() -> Result<impl Iterator<Item = &'static Row>> {
 fn section(row: &Row) -> Result<String> {
     let Row { key, kind, default, stricter, example } = row;
     let (title, help) = rule_meaning(key, Lang::En).with_context(|| format!("{key} has no words"))?;
-    let person = if key.starts_with("lend.") || key.starts_with("sandbox.") {
-        "may be stricter in their own settings, never looser"
-    } else {
-        "has no say: this key is the organisation's alone"
+    let person = match key.split_once('.') {
+        Some((_, "watts_per_thread")) => "may say it where the organisation does not",
+        Some(("lend" | "sandbox", _)) => "may be stricter in their own settings, never looser",
+        _ => "has no say: this key is the organisation's alone",
     };
     let mut text = format!("\n### `{key}`\n**{title}.** {help}\n\n");
     writeln!(text, "- Values: {}", values(*kind))?;
@@ -169,9 +169,9 @@ mod tests {
 
     #[test]
     fn the_page_keeps_what_people_wrote_around_the_keys() {
-        let page = format!("# Head\n{BEGIN}old\n{END}foot\n");
+        let page = format!("# Head\n{BEGIN}what was here before\n{END}foot\n");
         let new = manual(&page).unwrap();
-        assert!(new.starts_with("# Head\n") && new.ends_with("foot\n") && !new.contains("old"), "{new}");
+        assert!(new.starts_with("# Head\n") && new.ends_with("foot\n") && !new.contains("was here before"), "{new}");
         assert_eq!(manual(&new).unwrap(), new);
         let tables: BTreeSet<_> = ROWS.iter().filter_map(|row| row.key.split('.').next()).collect();
         assert_eq!(tables, TABLES.iter().map(|(name, _)| *name).collect());

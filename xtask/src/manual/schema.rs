@@ -37,7 +37,7 @@ pub(crate) fn schema() -> Result<String> {
 
 fn put(root: &mut Value, row: &Row) -> Option<()> {
     let (title, help) = rule_meaning(row.key, Lang::En)?;
-    let mut place = root;
+    let mut place = &mut *root;
     for part in row.key.split('.') {
         let table = place.as_object_mut()?;
         if part != "NAME" {

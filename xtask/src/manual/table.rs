@@ -95,7 +95,7 @@ const fn whole(min: u64, max: u64, of: &'static str) -> Kind {
 
 /// Every key, in the order of the file.
 #[rustfmt::skip]
-pub(super) const ROWS: [Row; 36] = [
+pub(super) const ROWS: [Row; 37] = [
     row("lend.enabled", Kind::Flag, "nothing is lent before the machine's owner agrees", "`false`; `true` forces nothing", "enabled = false"),
     row("lend.idle_minutes", whole(1, IDLE_MINUTES_MAX as u64, "minutes"), "5", "the longer", "idle_minutes = 15"),
     row("lend.on_battery", Kind::Flag, FALSE, FALSE, "on_battery = false"),
@@ -128,6 +128,7 @@ pub(super) const ROWS: [Row; 36] = [
     row("login.client", Kind::Text("the client id, 1 to 128 bytes"), "must be there beside `issuer`", "the whole table of the machine's file", "client = \"lull\""),
     row("login.groups_claim", Kind::Text("the claim's name"), "`\"groups\"`", "the whole table of the machine's file", "groups_claim = \"roles\""),
     row("login.user_claim", Kind::Text("the claim's name"), "`\"email\"`", "the whole table of the machine's file", "user_claim = \"preferred_username\""),
+    row("login.scopes", Kind::Names("scopes"), "`[\"email\", \"profile\"]`", "the whole table of the machine's file", "scopes = [\"email\", \"groups\"]"),
     row("login.required", Kind::Flag, FALSE, "the whole table of the machine's file", "required = true"),
     row("checks.by", Kind::Machines, "nothing is checked", BOTH, "by = [\"3f9a1c07d2b84e5590a1b2c3d4e5f607\"]"),
     row("checks.per_thousand_jobs", whole(1, CHECKS_PER_THOUSAND_MAX, "checks"), "20", "the more", "per_thousand_jobs = 50"),

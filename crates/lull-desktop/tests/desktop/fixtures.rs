@@ -47,6 +47,7 @@ pub(crate) fn status(lending: LendingView) -> StatusView {
         name: "desk-7".into(),
         org: "Acme".into(),
         groups: vec!["research".into()],
+        person: None,
         relay: LinkView::Up { relay: "relay.acme.example:5855".into(), certificate_until_s: 0 },
         lending,
         sandbox: SandboxView {

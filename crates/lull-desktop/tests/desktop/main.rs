@@ -7,3 +7,4 @@ mod fixtures;
 mod golden;
 mod menus;
 mod property;
+mod rules;
