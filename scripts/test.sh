@@ -43,7 +43,7 @@ unit() {
 # Real processes: relay, nodes, workers with the demo model.
 e2e() {
   cargo build --locked -p lull-cli -p lull-tests --bins
-  cargo nextest run --locked -p lull-tests --no-fail-fast -E 'not (binary(owner) | binary(desktop))'
+  cargo nextest run --locked -p lull-tests --no-fail-fast -E 'not (binary(owner) | binary(desktop) | binary(login))'
 }
 
 # The test executables that a cargo test of these arguments would run.
@@ -90,6 +90,14 @@ browser() {
   node --test --test-concurrency=1 tests/browser/
 }
 
+# Signing in at a real OpenID provider: the crate alone, then relay, node and command line.
+login() {
+  modules tests/oidc
+  cargo build --locked -p lull-cli -p lull-tests --bins
+  LULL_LOGIN_TESTS="$PWD/tests/oidc" cargo nextest run --locked -p lull-oidc -p lull-tests --no-fail-fast --run-ignored all \
+    -E '(package(lull-oidc) & kind(test)) | binary(login)'
+}
+
 # The app itself: a tray on a real bus, a window on a real screen, as an ordinary user.
 desktop() {
   [ "$(uname)" = Linux ] || { say "the desktop's tests are for Linux"; return 0; }
@@ -121,11 +129,11 @@ fuzz() {
 
 run_tests() {
   local tiers=("$@")
-  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint pages unit e2e owner desktop browser clients model fuzz)
+  [ ${#tiers[@]} -gt 0 ] || tiers=(tidy worker lint pages unit e2e owner desktop browser login clients model fuzz)
   local name; for name in "${tiers[@]}"; do
     case "$name" in
-      tidy | lint | pages | worker | unit | e2e | owner | desktop | browser | clients | model | fuzz) tier "$name" ;;
-      *) die "'$name' is no tier of tests: tidy, worker, lint, pages, unit, e2e, owner, desktop, browser, clients, model, fuzz" ;;
+      tidy | lint | pages | worker | unit | e2e | owner | desktop | browser | login | clients | model | fuzz) tier "$name" ;;
+      *) die "'$name' is no tier of tests: tidy, worker, lint, pages, unit, e2e, owner, desktop, browser, login, clients, model, fuzz" ;;
     esac
   done
   say "all tests passed"

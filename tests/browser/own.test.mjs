@@ -97,7 +97,7 @@ test("a rule that the organisation holds cannot be moved and says why; another o
   await held.waitFor();
   assert.ok(await held.isDisabled());
   assert.match(await held.evaluate((at) => document.getElementById(at.getAttribute("aria-describedby"))?.innerText),
-    new RegExp(word("settings_managed", { org: "Acme" })));
+    new RegExp(word("settings_managed_file", { org: "Acme" })));
   const rule = async (key) => (await play.stage.call({ call: "rules" })).rules.find((rule) => rule.key === key);
   assert.deepEqual((({ locked, source }) => [locked, source])(await rule("lend.on_battery")), [true, "organisation"]);
 

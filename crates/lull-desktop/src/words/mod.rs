@@ -144,10 +144,10 @@ mod tests {
 
     /// Names, patterns and units that are the same in both languages, so that anything else untranslated is seen.
     #[rustfmt::skip]
-    const SAME: [&str; 31] = [
+    const SAME: [&str; 34] = [
         "april", "august", "september", "november", "line", "line_until", "tooltip", "named", "because", "chat_label",
         "chat_code", "nav_chat", "error_code", "gave_tokens", "relay_line", "sandbox_line", "connect_label",
-        "privacy_sandbox", "theme_system", "unit_celsius", "unit_percent", "unit_gibibytes", "unit_watts",
+        "policy_version", "rule_named", "labels_tier", "privacy_sandbox", "theme_system", "unit_celsius", "unit_percent", "unit_gibibytes", "unit_watts",
         "check_relay", "check_sandbox", "check_worker", "check_enrolled", "about_version", "about_name", "about_node",
         "about_org",
     ];

@@ -115,8 +115,8 @@ entries! {
     }
     connect_label { en: "Labels", de: "Labels" }
     connect_label_text {
-        en: "The header `x-lull-label` gives a request its label: `public`, `internal` or `confidential`.",
-        de: "Der Header `x-lull-label` gibt einer Anfrage ihr Label: `public`, `internal` oder `confidential`."
+        en: "The header `x-lull-label` gives a request its label: {labels}.",
+        de: "Der Header `x-lull-label` gibt einer Anfrage ihr Label: {labels}."
     }
     connect_keys { en: "Keys", de: "Schlüssel" }
     connect_keys_text {

@@ -1,4 +1,4 @@
-//! What only the organisation decides: each rule's title and what it does.
+//! The organisation's rules: what only it decides, its signed policy, and what each label means on this computer.
 
 use super::entries;
 
@@ -103,5 +103,94 @@ entries! {
     org_checks_pace_help {
         en: "The most checks in an hour, over all machines together.",
         de: "So viele Prüfungen gibt es in einer Stunde höchstens, über alle Computer zusammen."
+    }
+
+    // The signed policy
+    policy_none { en: "Your organisation has signed no rules.", de: "Ihre Organisation hat keine Regeln signiert." }
+    policy_signed { en: "Signed policy", de: "Signierte Regeln" }
+    policy_version { en: "Version {version}", de: "Version {version}" }
+    policy_issued { en: "Signed", de: "Signiert" }
+    policy_until { en: "Counts until", de: "Gelten bis" }
+    policy_ends_one {
+        en: "It ends in less than {n} day. Nothing is lent after that until your organisation signs a newer one: tell IT.",
+        de: "Sie enden in weniger als {n} Tag. Danach wird nichts verliehen, bis Ihre Organisation neue signiert: Sagen \
+             Sie es der IT."
+    }
+    policy_ends_many {
+        en: "It ends in {n} days. Nothing is lent after that until your organisation signs a newer one: tell IT.",
+        de: "Sie enden in {n} Tagen. Danach wird nichts verliehen, bis Ihre Organisation neue signiert: Sagen Sie es der \
+             IT."
+    }
+    policy_broken {
+        en: "Your organisation’s rules cannot be followed, so nothing is lent",
+        de: "Die Regeln Ihrer Organisation sind nicht befolgbar, darum wird nichts verliehen"
+    }
+    policy_broken_way {
+        en: "Only IT can mend this, by pushing the policy again: tell them what stands here. It comes by itself once the relay can be reached. Until then only questions labelled {label} are sent.",
+        de: "Nur die IT kann das beheben, indem sie die Regeln noch einmal verteilt: Geben Sie weiter, was hier steht. Sie kommen von selbst, sobald das Relay erreichbar ist. Bis dahin werden nur Fragen mit dem Label {label} gesendet."
+    }
+    whose_policy { en: "In the signed policy", de: "In den signierten Regeln" }
+    whose_file { en: "In this computer’s file", de: "In der Datei dieses Computers" }
+    rule_named { en: "{title}: {name}", de: "{title}: {name}" }
+    value_nobody { en: "Nobody", de: "Niemand" }
+    quota_tokens { en: "{n} tokens a day for {who}", de: "{n} Tokens am Tag für {who}" }
+    quota_model { en: "{quota}, only with {model}", de: "{quota}, nur mit {model}" }
+    quota_each { en: "each person", de: "jede Person" }
+    quota_all { en: "all together", de: "alle zusammen" }
+    quota_each_group { en: "each member of {group}", de: "jedes Mitglied von {group}" }
+    quota_all_group { en: "all of {group} together", de: "alle aus {group} zusammen" }
+
+    // Labels
+    labels_title { en: "Labels and who may see what", de: "Labels und wer was sehen darf" }
+    labels_text {
+        en: "A label says how guarded a question is. What each one means is your organisation’s word, and this computer looks at it for every job.",
+        de: "Ein Label sagt, wie vertraulich eine Frage ist. Was jedes bedeutet, legt Ihre Organisation fest, und dieser Computer prüft es bei jeder Aufgabe."
+    }
+    labels_run { en: "Runs on this computer", de: "Läuft auf diesem Computer" }
+    labels_not { en: "Does not run on this computer", de: "Läuft nicht auf diesem Computer" }
+    labels_send { en: "Can be sent from here", de: "Kann von hier gesendet werden" }
+    labels_send_not { en: "Cannot be sent from here", de: "Kann von hier nicht gesendet werden" }
+    labels_not_broken {
+        en: "Nothing runs here before the rules can be followed.",
+        de: "Hier läuft nichts, bevor die Regeln befolgbar sind."
+    }
+    labels_not_lenders {
+        en: "It runs only on computers of {groups}, and this one is of none of them.",
+        de: "Es läuft nur auf Computern von {groups}, und dieser gehört zu keiner davon."
+    }
+    labels_not_sites {
+        en: "It runs only at {sites}, and this computer is not known to be there.",
+        de: "Es läuft nur an {sites}, und dass dieser Computer dort steht, ist nicht bekannt."
+    }
+    labels_not_tier {
+        en: "It needs a sandbox of tier {tier}, and this computer has less.",
+        de: "Es braucht eine Sandbox der Stufe {tier}, und dieser Computer hat weniger."
+    }
+    labels_not_dedicated {
+        en: "It runs only on computers nobody sits at.",
+        de: "Es läuft nur auf Computern, an denen niemand sitzt."
+    }
+    labels_not_askers { en: "Only members of {groups} may send it.", de: "Nur Mitglieder von {groups} dürfen es senden." }
+    labels_not_public {
+        en: "Not before your organisation’s rules can be followed.",
+        de: "Erst wenn die Regeln Ihrer Organisation befolgbar sind."
+    }
+    labels_gone { en: "Your organisation has no such label any more.", de: "Dieses Label hat Ihre Organisation nicht mehr." }
+    labels_askers { en: "Who may send it", de: "Wer es senden darf" }
+    labels_lenders { en: "Computers that may see it", de: "Computer, die es sehen dürfen" }
+    labels_sites { en: "Where", de: "Wo" }
+    labels_tier { en: "Sandbox", de: "Sandbox" }
+    labels_everybody { en: "Everybody in {org}", de: "Alle in {org}" }
+    labels_members { en: "Members of {groups}", de: "Mitglieder von {groups}" }
+    labels_all { en: "All", de: "Alle" }
+    labels_of { en: "Those of {groups}", de: "Die von {groups}" }
+    labels_dedicated { en: "{computers}, if nobody sits at them", de: "{computers}, wenn niemand daran sitzt" }
+    labels_anywhere { en: "Anywhere", de: "Überall" }
+    labels_at { en: "Only at {sites}", de: "Nur an {sites}" }
+    labels_tier_any { en: "As on each computer", de: "Wie auf jedem Computer" }
+    labels_tier_least { en: "{tier} at least", de: "Mindestens {tier}" }
+    chat_label_off {
+        en: "A question labelled {label} cannot be sent from here. {why}",
+        de: "Eine Frage mit dem Label {label} kann von hier nicht gesendet werden. {why}"
     }
 }

@@ -104,5 +104,12 @@ entries! {
     }
 
     said_by_you { en: "You chose: {value}", de: "Sie wählten: {value}" }
-    said_by_organisation { en: "Your organisation said: {value}", de: "Ihre Organisation sagte: {value}" }
+    said_by_policy {
+        en: "Your organisation’s signed policy said: {value}",
+        de: "In den signierten Regeln Ihrer Organisation stand: {value}"
+    }
+    said_by_file {
+        en: "Your organisation’s file on this computer said: {value}",
+        de: "In der Datei Ihrer Organisation auf diesem Computer stand: {value}"
+    }
 }

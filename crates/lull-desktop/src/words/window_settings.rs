@@ -5,7 +5,11 @@ use super::entries;
 entries! {
     // The page
     settings_lending { en: "Right now", de: "Im Moment" }
-    settings_managed { en: "Managed by {org}", de: "Verwaltet von {org}" }
+    settings_managed_policy { en: "Managed by {org} in its signed policy", de: "Verwaltet von {org} in den signierten Regeln" }
+    settings_managed_file {
+        en: "Managed by {org} in this computer’s file",
+        de: "Verwaltet von {org} in der Datei dieses Computers"
+    }
     settings_pause_text {
         en: "A pause outlives a restart. No rule can take it away.",
         de: "Eine Pause überlebt den Neustart. Keine Regel kann sie nehmen."
@@ -25,7 +29,7 @@ entries! {
     settings_price_wrong { en: "Enter a number, such as 0.32.", de: "Geben Sie eine Zahl ein, etwa 0,32." }
     settings_jump { en: "What your organisation decided", de: "Was Ihre Organisation festgelegt hat" }
     settings_jump_none {
-        en: "Your organisation has decided nothing for this computer: every rule below is up to you.",
+        en: "Your organisation has decided nothing for this computer: every rule here is up to you.",
         de: "Ihre Organisation hat für diesen Computer nichts festgelegt: Über jede Regel hier entscheiden Sie."
     }
     settings_jump_some {
@@ -42,7 +46,7 @@ entries! {
     }
     settings_broken_way_org {
         en: "Only whoever administers this computer can correct `{file}`: tell them what stands here. It counts within two seconds after that.",
-        de: "Nur wer diesen Rechner verwaltet, kann `{file}` korrigieren: Geben Sie weiter, was hier steht. Danach gilt es nach zwei Sekunden."
+        de: "Nur wer diesen Computer verwaltet, kann `{file}` korrigieren: Geben Sie weiter, was hier steht. Danach gilt es nach zwei Sekunden."
     }
     settings_files { en: "Files", de: "Dateien" }
     settings_file { en: "Yours", de: "Ihre" }

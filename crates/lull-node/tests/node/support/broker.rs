@@ -129,7 +129,7 @@ impl Broker {
             FromNode::Receipt(receipt) => {
                 let _ = self.notes.send(Note::Receipt(receipt.claims().unwrap()));
             }
-            FromNode::Follows { .. } | FromNode::Checked { .. } => {}
+            FromNode::Follows { .. } | FromNode::Checked { .. } | FromNode::Login { .. } => {}
             FromNode::Hello { .. } => panic!("a second hello"),
         }
     }
