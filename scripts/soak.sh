@@ -8,7 +8,8 @@ run_soak() {
     fuzz) soak_fuzz "$@" ;;
     fuzz-corpus) fuzz_corpus ;;
     privacy) soak_privacy "$@" ;;
-    *) die "'$name' is no campaign: fuzz [SECONDS], fuzz-corpus, privacy [JOBS] [CRASHES]" ;;
+    integrity) soak_integrity "$@" ;;
+    *) die "'$name' is no campaign: fuzz [SECONDS], fuzz-corpus, privacy [JOBS] [CRASHES], integrity [SEEDS]" ;;
   esac
 }
 
@@ -39,6 +40,23 @@ soak_privacy() {
     printf 'at its most talkative. What is searched, and the controls: `tests/tests/at_rest.rs`.\n\n```text\n%s\n```\n' "$found"
   } >docs/soak/privacy.md
   say "written to docs/soak/privacy.md"
+}
+
+# Years of honest and cheating lenders under the relay's judge, simulated.
+soak_integrity() {
+  local seeds="${1:-20}" log
+  log=$(mktemp)
+  LULL_INTEGRITY_SEEDS=$seeds cargo test --release --locked -p lull-core --lib integrity::tests_simulation::long -- \
+    --ignored --nocapture --test-threads=1 2>&1 | tee "$log"
+  grep -q '^test result: ok' "$log"
+  {
+    printf '# Checked answers: `./x soak integrity`\n\n'
+    soak_origin
+    printf '\nSeeds: %s. What is simulated, and what is asserted: `crates/lull-core/src/integrity/tests_simulation.rs`.\n' "$seeds"
+    printf '\n```text\n%s\n```\n' "$(grep -vE '^(warning|running|test |failures|$| *(Compiling|Finished|Running))' "$log")"
+  } >docs/soak/integrity.md
+  rm -f "$log"
+  say "written to docs/soak/integrity.md"
 }
 
 FUZZ_TARGET_DIR="$LULL_CACHE/fuzz-target"

@@ -4,7 +4,7 @@
 
 use lull_fuzz::bounded;
 use lull_policy::{
-    APPS_MAX, Effective, IDLE_MINUTES_MAX, LendRules, MEMORY_PERCENT_MAX, MachineRules, Settings, resolve, set_enabled,
+    APPS_MAX, Effective, IDLE_MINUTES_MAX, LendRules, MEMORY_PERCENT_MAX, Policy, Settings, resolve, set_enabled,
 };
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -12,7 +12,13 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let (own, org) = text.split_once('\0').unwrap_or((text, text));
     bounded(data.len(), || {
         let settings = Settings::parse("settings.toml", own).map_err(|error| assert!(error.line > 0)).ok();
-        let rules = MachineRules::parse("policy.toml", org).map_err(|error| assert!(error.column > 0)).ok();
+        let rules = Policy::parse("policy.toml", org).map_err(|error| assert!(error.column > 0)).ok();
+        if let Some(rules) = &rules {
+            let canonical = rules.to_string();
+            assert_eq!(Policy::parse("a", &canonical).as_ref(), Ok(rules), "shown otherwise than read");
+            assert!(rules.org.all_labels().len() <= 64, "more labels than the scheduler has bits for");
+            assert_eq!(rules.org.stricter(&rules.org).words(), rules.org.words(), "stricter than itself");
+        }
         if let Some(settings) = &settings {
             assert_sound(&settings.lend);
             assert_eq!(Settings::parse("a", &settings.to_string()).as_ref(), Ok(settings), "shown otherwise than read");
@@ -21,7 +27,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             expected.lend.enabled = Some(true);
             assert_eq!(Settings::parse("a", &agreed), Ok(expected), "an edit changed something else");
         }
-        assert_stricter(&resolve(settings.as_ref(), None), &resolve(settings.as_ref(), rules.as_ref()));
+        let own = resolve(settings.as_ref(), None, None);
+        assert_stricter(&own, &resolve(settings.as_ref(), rules.as_ref(), None));
+        assert_stricter(&own, &resolve(settings.as_ref(), None, rules.as_ref()));
     });
 });
 

@@ -52,7 +52,7 @@ fn pair() -> Pair {
     };
     let grant = Signed::sign(&grant, &SecretKey::from_bytes(&[4; 32])).expect("a grant is short");
     let messages = vec![Message { role: Role::User, content: "What is Lull?".into() }];
-    let question = Question { messages, sampling: Sampling::default(), prefix: vec![7, 8] };
+    let question = Question { messages, sampling: Sampling::default(), prefix: vec![7, 8], asker: None };
     let (sealed, _) = seal_question(&grant, &lender.public(), &submitter, &question).expect("a question is short");
     Pair { lender, submitter, grant, sealed: sealed[LENGTH_BYTES..].to_vec() }
 }
@@ -75,7 +75,7 @@ fn changed_question(pair: &Pair, change: &[u8]) {
 
 /// The frames of an answer come in any order, again, changed and among bytes of a stranger's own.
 fn meddled_answer(pair: &Pair, acts: &[u8]) {
-    let question = Question { messages: Vec::new(), sampling: Sampling::default(), prefix: Vec::new() };
+    let question = Question { messages: Vec::new(), sampling: Sampling::default(), prefix: Vec::new(), asker: None };
     let sealed = seal_question(&pair.grant, &pair.lender.public(), &pair.submitter, &question);
     let (sealed, mut opener) = sealed.expect("a question is short");
     let opened = open_question(&pair.grant, &pair.submitter.public(), &sealed[LENGTH_BYTES..], &pair.lender);

@@ -3,6 +3,8 @@ import type {
   Control,
   Finding,
   KeyView,
+  LabelView,
+  OrgRuleView,
   RuleSource,
   RuleUnit,
   RuleValue,
@@ -51,6 +53,56 @@ const HELD: Record<string, { value: RuleValue; control?: Control; stricter: bool
   "sandbox.tier": { value: { value: "choice", is: "full" }, control: { control: "choice", options: ["full"] }, stricter: false },
 };
 
+const DAY_S = 86_400;
+
+/** What only the organisation decides in the scene `organisation`. */
+const ORG: OrgRuleView[] = [
+  ["labels.confidential.lenders", '["finance", "servers"]'],
+  ["labels.confidential.askers", '["finance"]'],
+  ["labels.confidential.tier", '"full"'],
+  ["labels.patient-data", '"exists"'],
+  ["labels.patient-data.dedicated", "true"],
+  ["sites.berlin", '["berlin-office"]'],
+  ["models.allow", '["lull-demo", "qwen3-4b-q4_k_m"]'],
+  ["models.bytes.qwen3-4b-q4_k_m", '"3f6c1d0a9be27f5584d1c0ffee0123456789abcdef0123456789abcdef012345"'],
+  ["quotas.1", '{ group = "interns", each = true, tokens_per_day = 100000 }'],
+  ["quotas.2", '{ tokens_per_day = 50000000 }'],
+].map(([key = "", value = ""]) => ({ key, value, source: "policy", said: [] }));
+
+const label = (label: string, of: Partial<LabelView> = {}): LabelView => ({
+  label,
+  runs_here: true,
+  why: "",
+  may_send: true,
+  askers: null,
+  lenders: null,
+  sites: null,
+  tier: null,
+  dedicated: false,
+  ...of,
+});
+
+const labelsOf = (scene: Scene): LabelView[] =>
+  scene !== "organisation"
+    ? ["public", "internal", "confidential"].map((name) => label(name))
+    : [
+        label("public"),
+        label("internal"),
+        label("confidential", {
+          runs_here: false,
+          why: 'jobs labelled "confidential" run only on machines of finance, servers (rule labels.confidential.lenders)',
+          may_send: false,
+          askers: ["finance"],
+          lenders: ["finance", "servers"],
+          tier: "full",
+        }),
+        label("patient-data", {
+          runs_here: false,
+          why: 'jobs labelled "patient-data" run only on dedicated machines (rule labels.patient-data.dedicated)',
+          dedicated: true,
+        }),
+      ];
+
 export function rulesOf(scene: Scene, chosen: ReadonlyMap<string, RuleValue>): RulesView {
   const rules = RULES.map(([key, control, value]): RuleView => {
     const held = scene === "organisation" ? HELD[key] : undefined;
@@ -59,16 +111,22 @@ export function rulesOf(scene: Scene, chosen: ReadonlyMap<string, RuleValue>): R
       const said = held.said ? [{ source: "settings" as const, said: held.said }] : [];
       const counts = held.stricter && own ? own : held.value;
       const { stricter } = held;
-      return { key, control: held.control ?? control, value: counts, source: "organisation", locked: true, stricter, said };
+      const source: RuleSource = key === "sandbox.tier" ? "organisation" : "policy";
+      return { key, control: held.control ?? control, value: counts, source, locked: true, stricter, said };
     }
     const source: RuleSource = own ? "settings" : "default";
     return { key, control, value: own ?? value, source, locked: false, stricter: false, said: [] };
   });
+  const now_s = Math.floor(Date.now() / 1000);
   return {
     rules,
+    org: scene === "organisation" ? ORG : [],
+    labels: labelsOf(scene),
+    policy:
+      scene === "organisation" ? { version: 7, issued_unix_s: now_s - 80 * DAY_S, until_unix_s: now_s + 10 * DAY_S } : null,
     settings_file: "/home/mara/.config/lull/settings.toml",
     machine_file: scene === "organisation" ? "/etc/lull/machine.toml" : null,
-    broken: scene === "rules_broken" ? "settings.toml, line 7: unknown key `idle_minuts`" : null,
+    broken: scene === "rules_broken" ? "/home/mara/.config/lull/settings.toml:7:1: `idle_minuts` is not a known key" : null,
   };
 }
 
@@ -112,6 +170,7 @@ export function findingsOf(scene: Scene): Finding[] {
   const good = (check: string, found: string): Finding => ({ check, health: "good", found, remedy: null });
   const findings = [
     good("rules", "the rules are read: /home/mara/.config/lull/settings.toml"),
+    good("policy", "signed policy version 7 counts until 2027-02-21"),
     good("enrolled", "this machine is mara-workstation of Acme"),
     good("relay", "connected to relay.acme.example:5855"),
     good("certificate", "valid for 19 more hours, renewed by itself"),
@@ -122,7 +181,7 @@ export function findingsOf(scene: Scene): Finding[] {
     good("disk", "212 GiB free"),
   ];
   if (scene === "weak" || scene === "no_worker") {
-    findings[6] = {
+    findings[7] = {
       check: "sandbox",
       health: "broken",
       found: "basic: 10 of 13 layers (missing: own_root, own_network, own_ipc); the rules ask for full, so no job runs here",

@@ -112,6 +112,7 @@ export function statusOf(scene: Scene, now: number, lending: LendingView): Statu
     name: "mara-workstation",
     org: "Acme",
     groups: ["engineering", "berlin"],
+    person: null,
     relay: down
       ? { link: "down", relay, reason: { code: "relay_unreachable", message: `No answer from ${relay} within 5 s.` } }
       : { link: "up", relay, certificate_until_s: Math.round(now / 1000) + 71_000 },

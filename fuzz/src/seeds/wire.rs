@@ -65,7 +65,7 @@ fn key(seed: u8) -> SecretKey {
 
 fn identity(corpora: &Corpora) {
     let invitation =
-        Invitation { id: [1; 16], groups: vec!["research".into()], uses: 2, not_after_s: 2000, key: key(2).public() };
+        Invitation::new([1; 16], vec!["research".into()], 2, 2000, key(2).public());
     let device = DeviceCertificate { invitation: [1; 16], key: key(3).public(), name: "oak".into(), created_s: 1000 };
     let sealing = SealingCertificate { node: node_id(&key(3).public()), key: [8; 32], created_s: 1500 };
     let claims = joined(&[(0, &body(&invitation)), (0, &body(&device)), (0, &body(&sealing))]);
@@ -98,12 +98,12 @@ fn door(corpora: &Corpora) {
     let add = |kind: u8, name: &str, body: Vec<u8>| corpora.add("door", name, [&[kind][..], &body].concat());
     add(0, "status", body(&Request::Status));
     add(0, "lend", body(&Request::Lend { on: true }));
-    add(0, "log", body(&Request::Log { limit: 7 }));
+    add(0, "log", body(&Request::Log { limit: 7, before: None }));
     let asked = ChatRequest { model: "m".into(), messages: messages(), label: Label::internal(), sampling: sampling() };
     add(1, "chat", body(&asked));
     add(2, "done", body(&Ok::<_, Fault>(Response::Done)));
     add(2, "fault", body(&Err::<Response, _>(fault())));
-    add(2, "models", body(&Ok::<_, Fault>(Response::Models { models: Vec::new() })));
+    add(2, "models", body(&Ok::<_, Fault>(Response::Models { models: Vec::new(), adding: Vec::new() })));
     add(3, "event", body(&Event::Models));
     add(4, "token", body(&ChatEvent::Token(token())));
     add(4, "tail", body(&ChatEvent::Tail { text: "a".into() }));

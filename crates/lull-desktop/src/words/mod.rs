@@ -147,8 +147,9 @@ mod tests {
     const SAME: [&str; 34] = [
         "april", "august", "september", "november", "line", "line_until", "tooltip", "named", "because", "chat_label",
         "chat_code", "nav_chat", "error_code", "gave_tokens", "relay_line", "sandbox_line", "connect_label",
-        "policy_version", "rule_named", "labels_tier", "privacy_sandbox", "theme_system", "unit_celsius", "unit_percent", "unit_gibibytes", "unit_watts",
-        "check_relay", "check_sandbox", "check_worker", "check_enrolled", "about_version", "about_name", "about_node",
+        "policy_version", "rule_named", "labels_tier", "privacy_sandbox", "theme_system",
+        "unit_celsius", "unit_percent", "unit_gibibytes",
+        "unit_watts", "check_relay", "check_sandbox", "check_worker", "check_enrolled", "about_version", "about_name", "about_node",
         "about_org",
     ];
 

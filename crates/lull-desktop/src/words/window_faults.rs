@@ -20,6 +20,11 @@ entries! {
         en: "Your organisation's rules do not allow it. Ask your IT.",
         de: "Die Regeln Ihrer Organisation erlauben es nicht. Fragen Sie Ihre IT."
     }
+    fault_quota_used { en: "Your quota is used up", de: "Ihr Kontingent ist aufgebraucht" }
+    way_quota_used {
+        en: "A new day begins at midnight UTC. Your organisation set the quota: it stands among its rules in Settings.",
+        de: "Ein neuer Tag beginnt um Mitternacht UTC. Das Kontingent hat Ihre Organisation festgelegt: Es steht bei ihren Regeln in den Einstellungen."
+    }
     fault_model_unknown { en: "No such model", de: "Dieses Modell gibt es nicht" }
     way_model_unknown { en: "Choose another model.", de: "Wählen Sie ein anderes Modell." }
     fault_no_lender { en: "No computer is free", de: "Kein Computer ist frei" }

@@ -5,15 +5,14 @@ mod machine;
 mod parts;
 mod sensors;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use lull_policy::Effective;
 use lull_sandbox::{Freezer, Method};
 use lull_types::{Code, Fault, Finding, Health, NodeId, Request, Response, StatusView, Tier};
 
 use crate::{
     Home, NodeApi as _, NodeOptions, RemoteNode,
-    agreed::AgreedFiles,
+    agreed::{Agreed, AgreedFiles},
     confinement::Sandbox,
     fault::off_thread,
     identity::{Identity, Transport},
@@ -56,10 +55,17 @@ pub(crate) async fn look(home: &Path, options: &NodeOptions, look: Look) -> Vec<
     let Look { status, sensed, freeze } = look;
     let (place, settings) = (home.to_owned(), options.clone());
     let read = off_thread(move || Ok((rules(&place, &settings), identity(&place)))).await;
-    let (rules, identity) = read.unwrap_or_else(|fault| (Err(fault.clone()), Err(fault)));
+    let (agreed, identity) = read.unwrap_or_else(|fault| (Err(fault.clone()), Err(fault)));
+    let rules = agreed.as_ref().map_err(Fault::clone).and_then(|agreed| agreed.rules.clone());
     let tier = rules.as_ref().map_or(Tier::Basic, |rules| rules.sandbox_tier.value);
     let program = crate::node::program(options);
-    let mut findings = vec![parts::rules(&rules), parts::enrolled(&identity), parts::node(&status)];
+    let policy = agreed.as_ref().map(|agreed| &agreed.policy);
+    // What is wrong with the policy is said once, as that.
+    let followed = policy.is_ok_and(Result::is_ok);
+    let mut findings: Vec<_> =
+        policy.ok().map(|policy| parts::policy(policy, crate::clock::now_s())).into_iter().collect();
+    findings.extend((agreed.is_err() || followed).then(|| parts::rules(&rules)));
+    findings.extend([parts::enrolled(&identity), parts::node(&status)]);
     findings.extend(status.as_ref().ok().map(|status| parts::relay(&status.relay)));
     findings.extend(identity.is_ok().then(|| parts::certificate(certificate_until_s(home), crate::clock::now_s())));
     findings.extend(sensed.iter().flat_map(sensors::sensors));
@@ -102,11 +108,12 @@ async fn status(home: &Path) -> Result<StatusView, Fault> {
     }
 }
 
-fn rules(home: &Path, options: &NodeOptions) -> Result<Effective, Fault> {
+fn rules(home: &Path, options: &NodeOptions) -> Result<Agreed, Fault> {
     if !home.is_dir() {
-        return Ok(lull_policy::resolve(None, None, None));
+        let rules = lull_policy::resolve(None, None, None);
+        return Ok(Agreed { policy: Ok(None), rules: Ok(Arc::new(rules)), paused: Ok(None) });
     }
-    AgreedFiles::of(&Home::open(home)?, options)?.effective()
+    Ok(AgreedFiles::of(&Home::open(home)?, options)?.read())
 }
 
 /// Who this machine is: its organisation, name and id.

@@ -1,7 +1,11 @@
 //! Lull's own parts: rules, enrolment, node, relay, worker, sandbox, models.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use jiff::Timestamp;
 use lull_engine::cpu;
 use lull_models::Store;
 use lull_policy::Effective;
@@ -9,17 +13,55 @@ use lull_sandbox::Method;
 use lull_types::{Code, Fault, Finding, Layer, LinkView, NodeId, SandboxView, StatusView, Tier};
 
 use super::{attention, broken, good};
+use crate::agreed::PolicyNow;
 
 /// What to do on a machine that belongs to nobody yet.
 const JOIN: &str = "join with `lull node enroll TOKEN`, or in the app; the token is IT's";
 /// A certificate that ends in less, in seconds, should have been renewed: they last a day and are renewed at half of it.
 const ENDS_SOON_S: u64 = 3 * 3_600;
 
-pub(super) fn rules(rules: &Result<Effective, Fault>) -> Finding {
+/// A policy that ends in less, in seconds, should have been pushed again.
+const POLICY_ENDS_SOON_S: u64 = 14 * 86_400;
+
+pub(super) fn rules(rules: &Result<Arc<Effective>, Fault>) -> Finding {
     match rules {
         Ok(_) => good("rules", "settings and organisation's rules can be followed"),
         Err(fault) => broken("rules", &fault.message, "mend that file; nothing is lent before"),
     }
+}
+
+/// The organisation's signed policy; what it decides is in the rules.
+pub(super) fn policy(policy: &Result<Option<PolicyNow>, Fault>, now_s: u64) -> Finding {
+    let PolicyNow { version, issued_s, not_after_s } = match policy {
+        Ok(Some(policy)) => *policy,
+        Ok(None) => return good("policy", "the organisation has signed no policy that this machine knows of"),
+        Err(fault) => {
+            let remedy = match fault.code {
+                Code::Expired => {
+                    "see that the relay can be reached: a newer one comes by itself; if there is none, IT signs one with \
+                     `lull admin policy push`"
+                }
+                _ => {
+                    "tell IT what stands here: `lull admin policy push` replaces it; nothing is lent before, and only \
+                     questions labelled public are sent"
+                }
+            };
+            return broken("policy", &fault.message, remedy);
+        }
+    };
+    let found = format!("signed policy version {version}, of {}, counts until {}", day(issued_s), day(not_after_s));
+    let left_s = not_after_s.saturating_sub(now_s);
+    if left_s > POLICY_ENDS_SOON_S {
+        return good("policy", found);
+    }
+    let remedy = "tell IT: `lull admin policy push` signs the next one; nothing is lent without";
+    attention("policy", format!("{found}: {} days more", left_s / 86_400), remedy)
+}
+
+/// A day (UTC) as 2027-02-21; `unix_s`: in seconds since 1970.
+fn day(unix_s: u64) -> String {
+    let moment = i64::try_from(unix_s).ok().and_then(|unix_s| Timestamp::from_second(unix_s).ok());
+    moment.map_or_else(|| "a day that no calendar has".into(), |moment| moment.strftime("%Y-%m-%d").to_string())
 }
 
 pub(super) fn enrolled(identity: &Result<(String, String, NodeId), Fault>) -> Finding {
@@ -196,6 +238,24 @@ mod tests {
         assert_eq!(healths(Tier::Basic, &[Layer::Files]), [Broken, Broken]);
         assert_eq!(healths(Tier::Basic, &Layer::ALL), [Broken]);
         assert_eq!(sandbox(&view(Tier::Basic, &[Layer::Files]))[1].remedy.as_deref(), Some("change this"));
+    }
+
+    #[test]
+    fn a_policy_is_named_with_its_end_and_told_before_it() {
+        let now_s = 1_796_000_000;
+        let ends =
+            |left_s| policy(&Ok(Some(PolicyNow { version: 7, issued_s: now_s, not_after_s: now_s + left_s })), now_s);
+        let found = ends(90 * 86_400);
+        assert_eq!(found.found, "signed policy version 7, of 2026-11-30, counts until 2027-02-28");
+        assert_eq!((found.health, found.remedy), (Health::Good, None));
+        let soon = ends(POLICY_ENDS_SOON_S);
+        assert_eq!(soon.health, Health::Attention);
+        assert!(soon.found.ends_with(": 14 days more") && soon.remedy.is_some(), "{soon:?}");
+        assert_eq!(policy(&Ok(None), now_s).health, Health::Good);
+        let bad = |code| policy(&Err(Fault::new(code, "it does not count")), now_s);
+        assert_eq!([Code::Expired, Code::BadSeal, Code::Storage].map(|code| bad(code).health), [Health::Broken; 3]);
+        assert!(bad(Code::Expired).remedy.unwrap().contains("relay"));
+        assert!(bad(Code::BadSeal).remedy.unwrap().contains("policy push"));
     }
 
     #[test]
