@@ -2,11 +2,15 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { PAGES, WELCOMED, accessible, fits, focused, go, moving, open, tabTo } from "./window.mjs";
+import { PAGES, POLICY, WELCOMED, accessible, fits, focused, go, moving, open, tabTo } from "./window.mjs";
 import { word } from "./words.mjs";
 
 let play;
-before(async () => (play = await open({ args: ["--joined", "--dedicated"] })));
+before(async () => {
+  play = await open({ args: ["--joined", "--dedicated"] });
+  // So that the pages have rules and labels of every kind to show.
+  await play.stage.push(POLICY, 10);
+});
 after(() => play?.end());
 
 for (const [lang, colorScheme] of [["en", "light"], ["en", "dark"], ["de", "light"], ["de", "dark"]]) {
@@ -14,7 +18,7 @@ for (const [lang, colorScheme] of [["en", "light"], ["en", "dark"], ["de", "ligh
     await play.stage.call({ call: "set_prefs", prefs: { ...WELCOMED, lang } });
     const opened = await play.enter("home", { colorScheme });
     await opened.locator(`html[lang=${lang}][data-theme=${colorScheme}]`).waitFor({ state: "attached" });
-    for (const place of [...PAGES, "privacy/ran", "settings/organisation"]) {
+    for (const place of [...PAGES, "privacy/ran", "privacy/labels", "settings/organisation"]) {
       await go(opened, play.base, place);
       const [name] = place.split("/");
       await opened.getByRole("main", { name: word(`nav_${name}`, {}, lang) }).waitFor();

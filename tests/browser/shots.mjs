@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { PAGES, WELCOMED, go, open, page, theme } from "./window.mjs";
+import { PAGES, POLICY, WELCOMED, go, open, page, theme } from "./window.mjs";
 import { any, word } from "./words.mjs";
 
 const out = process.argv[2];
@@ -49,9 +49,13 @@ async function firstPages() {
   }
 }
 
-/** Colleagues ask, this person asks, a tool gets a key, a rule is changed. */
+/** Pages of which a part is worth a picture of its own. */
+const PARTS = { "privacy-labels": "privacy/labels", "settings-organisation": "settings/organisation" };
+
+/** The organisation decides, colleagues ask, this person asks, a tool gets a key, a rule is changed. */
 async function work(play, opened) {
   const { stage } = play;
+  await stage.push(POLICY);
   await stage.say("lender stop");
   await stage.say("ask 7");
   await stage.say("lender start");
@@ -88,6 +92,11 @@ async function pages() {
       if (place === "usage") await opened.getByRole("row", { name: /lull-demo/ }).first().waitFor();
       if (place === "connect") await opened.getByText("my-editor").first().waitFor();
       await take(opened, place);
+    }
+    for (const [name, place] of Object.entries(PARTS)) {
+      await go(opened, play.base, place);
+      await opened.getByRole("heading", { name: word(name === "privacy-labels" ? "labels_title" : "settings_jump"), exact: true }).waitFor();
+      await take(opened, name);
     }
     await play.stage.call({ call: "pause", pause: { pause: "for", seconds: 3600 }, finish: false });
     await go(opened, play.base, "home");

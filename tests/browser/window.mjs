@@ -18,6 +18,36 @@ export const PAGES = ["home", "chat", "models", "privacy", "usage", "connect", "
 /** Preferences of somebody who has answered the first questions. */
 export const WELCOMED = { lang: "en", theme: null, autostart: false, welcomed: true, price_milli_per_kwh: null };
 
+/** What an organisation may decide: of each kind of rule one, and nothing that keeps a dedicated machine from lending. */
+export const POLICY = `
+[lend]
+idle_minutes = 15
+hours = []
+
+[labels.confidential]
+lenders = ["finance", "servers"]
+askers = ["finance"]
+sites = ["berlin"]
+tier = "full"
+
+[labels.patient-data]
+dedicated = true
+
+[sites]
+berlin = ["berlin-office"]
+
+[models]
+allow = ["lull-demo", "small-talk"]
+
+[[quotas]]
+tokens_per_day = 50000000
+
+[[quotas]]
+group = "interns"
+each = true
+tokens_per_day = 100000
+`;
+
 export function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

@@ -210,7 +210,11 @@ impl Lender {
                 Ok(()) = self.setup.stance.changed() => self.stance_changed(Instant::now()),
                 Ok(()) = self.setup.link.changed() => self.link_changed(),
                 Ok(()) = confinement.changed() => self.confinement_changed(),
-                () = rules.changed() => self.offer(),
+                () = rules.changed() => {
+                    // The relay waits for it: it cannot know what new rules mean for this machine.
+                    self.offered = None;
+                    self.offer();
+                }
                 () = at(timer) => self.time_passed(Instant::now()),
             }
         }

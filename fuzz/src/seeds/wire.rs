@@ -64,8 +64,7 @@ fn key(seed: u8) -> SecretKey {
 }
 
 fn identity(corpora: &Corpora) {
-    let invitation =
-        Invitation::new([1; 16], vec!["research".into()], 2, 2000, key(2).public());
+    let invitation = Invitation::new([1; 16], vec!["research".into()], 2, 2000, key(2).public());
     let device = DeviceCertificate { invitation: [1; 16], key: key(3).public(), name: "oak".into(), created_s: 1000 };
     let sealing = SealingCertificate { node: node_id(&key(3).public()), key: [8; 32], created_s: 1500 };
     let claims = joined(&[(0, &body(&invitation)), (0, &body(&device)), (0, &body(&sealing))]);

@@ -151,10 +151,19 @@ impl Fleet {
         self.members.get(&node).map(|member| member.user.as_str())
     }
 
-    /// Follows new rules: who may see what is looked at again.
-    pub(super) fn follow(&mut self, rules: Arc<OrgRules>) {
+    /// Follows new rules: who may see what is looked at again. What a label asks of a machine that only the machine
+    /// knows may be new, too: until it has offered again, it gets no such job. Says which labels are still the same in
+    /// this.
+    pub(super) fn follow(&mut self, rules: Arc<OrgRules>) -> BTreeSet<Label> {
+        let asks = |rules: &OrgRules, label: &Label| rules.labels.get(label).map(|rule| (rule.tier, rule.dedicated));
+        let same =
+            |label: &Label| asks(&self.rules, label).unwrap_or_default() == asks(&rules, label).unwrap_or_default();
+        let labels: BTreeSet<Label> = self.labels.iter().filter(|label| same(label)).cloned().collect();
         for node in self.members.keys().copied().collect::<Vec<_>>() {
-            self.change(node, |member| member.sees = Sees::default());
+            self.change(node, |member| {
+                member.sees = Sees::default();
+                member.offer.labels.retain(|label| labels.contains(label));
+            });
         }
         self.labels = rules.all_labels();
         self.rules = rules;
@@ -162,6 +171,7 @@ impl Fleet {
             let sees = self.seen_by(node);
             self.change(node, |member| member.sees = sees);
         }
+        labels
     }
 
     /// Keeps a node away from jobs, or does so no longer.

@@ -35,11 +35,21 @@ pub(crate) fn diagnostics(
         "x86_64_v3": cpu::has_v3(),
         "findings": findings,
         "status": status.map_or_else(|fault| json!({ "fault": fault }), nameless),
-        "rules": rules,
+        "rules": without_people(rules),
         "stored": stored,
     });
     let text = serde_json::to_string_pretty(&clean(document, &names(home, status.ok())));
     text.map_err(|error| Fault::new(Code::Internal, format!("the diagnostics cannot be written: {error}")))
+}
+
+/// A quota may be one person's.
+fn without_people(rules: &RulesView) -> RulesView {
+    let mut rules = rules.clone();
+    for quota in rules.org.iter_mut().filter(|rule| rule.key.starts_with("quotas.")) {
+        quota.value = "left out".into();
+        quota.said.clear();
+    }
+    rules
 }
 
 fn nameless(status: &StatusView) -> Value {
@@ -187,6 +197,17 @@ mod tests {
         assert_eq!(told["name"], "Debian GNU/Linux 13");
         assert_eq!(told["processor"], "Some Processor @ 2 GHz");
         assert_eq!(told["kernel"], "6.12.1-amd64");
+    }
+
+    #[test]
+    fn a_quota_names_nobody() {
+        let policy = "[[quotas]]\nuser = \"ada@acme.example\"\ntokens_per_day = 5\n[use]\ngroups = [\"staff\"]";
+        let policy = lull_policy::Policy::parse("policy", policy).unwrap();
+        let effective = lull_policy::resolve(None, Some(&policy), None);
+        let folder = tempfile::tempdir().unwrap();
+        let files = crate::AgreedFiles::new(Home::open(folder.path()).unwrap(), None);
+        let told = serde_json::to_string(&without_people(&files.view(&effective, None, None))).unwrap();
+        assert!(told.contains("staff") && told.contains("quotas.1") && !told.contains("ada@"), "{told}");
     }
 
     #[test]

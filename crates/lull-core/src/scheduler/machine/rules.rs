@@ -19,7 +19,7 @@ impl Scheduler {
     /// Follows new rules: what they forbid ends, and what waits is looked at again.
     pub(super) fn rules(&mut self, now: Millis, rules: Arc<OrgRules>, out: &mut Vec<Output>) {
         self.budget.follow(&rules.quotas);
-        self.fleet.follow(rules);
+        let same = self.fleet.follow(rules);
         self.catalogue_version += 1;
         let runs: Vec<RunId> =
             self.jobs.iter().flat_map(|(job, entry)| entry.runs.keys().map(|epoch| (*job, *epoch))).collect();
@@ -29,7 +29,14 @@ impl Scheduler {
             let Some(run) = job.runs.get(&id.1) else { continue };
             let (submitter, state, label) = (job.submitter, run.state, &run.submit.label);
             let asked = self.fleet.rules().may_ask(label, &run.submit.model, &job.groups);
-            let lent = state.lender().map_or(Ok(()), |lender| self.fleet.may_see(lender, label));
+            let may_see = state.lender().is_none_or(|lender| self.fleet.may_see(lender, label).is_ok());
+            // What has begun is for the lender to judge, who knows more of itself.
+            let bytes = match state {
+                State::Reserved(_, hash) => self.fleet.rules().may_run(&run.submit.model, &hash).is_ok(),
+                State::Waiting | State::Granted(_) | State::Running(_) => true,
+            };
+            let known = same.contains(label) || matches!(state, State::Waiting | State::Running(_));
+            let lent = may_see && bytes && known;
             models.push(run.submit.model.clone());
             if let Err(denied) = asked {
                 let why = Refusal::Denied(Box::new(denied));
@@ -37,7 +44,7 @@ impl Scheduler {
                     out.push(Output::Refused { submitter, job: id.0, epoch: id.1, why });
                 }
                 models.extend(self.drop_run(now, id, Cut::Forbidden, out));
-            } else if lent.is_err() {
+            } else if !lent {
                 models.extend(self.take_back(now, id, state, out));
             }
         }
