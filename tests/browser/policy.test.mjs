@@ -143,6 +143,7 @@ test("a policy that cannot be verified stops lending with a banner, sends only w
   await writeFile(join(play.stage.home, "policy.signed"), "this is not root's");
   await broken(settings).waitFor();
   assert.match(await broken(settings).innerText(), /policy\.signed/);
+  await decided(settings).getByText(word("policy_last")).waitFor();
   await labelled(word("label_internal")).getByText(word("labels_not_broken")).waitFor();
   await labelled(word("label_internal")).getByText(word("labels_not_public")).waitFor();
   await labelled(word("label_public")).getByText(word("labels_send"), { exact: true }).waitFor();

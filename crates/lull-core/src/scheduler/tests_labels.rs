@@ -45,6 +45,8 @@ struct Machine {
     follows: u64,
     /// The labels that it last offered.
     labels: BTreeSet<Label>,
+    /// Those of them that still ask the same of a machine.
+    surely: BTreeSet<Label>,
     paused_until: Millis,
     quarantined: bool,
     /// What it asked for when it went away.
@@ -122,6 +124,8 @@ struct World {
     /// The same, told of no rule.
     careless: Scheduler,
     policy: Arc<OrgRules>,
+    /// What the relay followed before it heard of that.
+    before: Arc<OrgRules>,
     version: u64,
     machines: Vec<Machine>,
     runs: BTreeMap<Id, Asked>,
@@ -143,6 +147,7 @@ impl World {
             scheduler: Scheduler::new(seed, known()),
             careless: Scheduler::new(seed, known()),
             policy: Arc::default(),
+            before: Arc::default(),
             version: 0,
             machines,
             runs: BTreeMap::new(),
@@ -307,7 +312,7 @@ impl World {
             takes
         };
         let labels: BTreeSet<Label> = labels.filter(takes).collect();
-        machine.labels.clone_from(&labels);
+        (machine.labels, machine.surely) = (labels.clone(), labels.clone());
         let (node, models, slots) = (machine.node, machine.models.clone(), machine.slots);
         let careless = Offer { models: models.clone(), slots, labels: Label::all().into() };
         let _ = self.careless.handle(self.now, Input::Offer { node, offer: careless });
@@ -357,7 +362,7 @@ impl World {
             let Output::Reserve(Reserve { lender, model, .. }) = output else { continue };
             let lender = self.machine_of(*lender);
             self.counts.careless += 1;
-            let forbidden = !self.forbids(at, submit, Some((lender, *model)), true).is_empty();
+            let forbidden = !self.forbids(at, submit, Some((lender, *model))).is_empty();
             self.counts.careless_forbidden += u64::from(forbidden);
         }
         let _ = self.careless.handle(self.now, Input::Cancel { submitter, job: submit.job });
@@ -479,6 +484,7 @@ impl Machine {
             rules: Arc::default(),
             follows: 0,
             labels: BTreeSet::new(),
+            surely: BTreeSet::new(),
             paused_until: Millis(0),
             quarantined: false,
             unfinished: Vec::new(),

@@ -27,7 +27,7 @@ impl World {
             let lender = self.machines[lender].node;
             self.step(Input::Directed { job: submit.job, lender });
         }
-        let may_not = self.forbids(at, &submit, None, false);
+        let may_not = self.forbids(at, &submit, None);
         self.runs.insert(id, Asked { by: at, submit: submit.clone(), stage: Stage::Waiting, only });
         self.step(Input::Submit { submitter: self.machines[at].node, submit });
         assert_eq!(may_not.is_empty() || !self.runs.contains_key(&id), true, "taken on: {may_not:?}");
@@ -37,15 +37,8 @@ impl World {
         self.machines.iter().position(|machine| machine.node == node).unwrap()
     }
 
-    /// All that the rules of this moment have against a job, and against it there. What only a machine knows of itself
-    /// counts if the relay can have heard of it, or if `whole`.
-    pub(super) fn forbids(
-        &self,
-        by: usize,
-        submit: &Submit,
-        there: Option<(usize, ModelHash)>,
-        whole: bool,
-    ) -> Vec<No> {
+    /// All that the rules of this moment have against a job, and against it there.
+    pub(super) fn forbids(&self, by: usize, submit: &Submit, there: Option<(usize, ModelHash)>) -> Vec<No> {
         let (rules, asker) = (&self.policy, &self.machines[by]);
         let Submit { label, model, .. } = submit;
         let mut no = oracle::asking(rules, label, model, &asker.groups, asker.logged_in);
@@ -53,9 +46,7 @@ impl World {
             let lender = &self.machines[lender];
             no.extend(oracle::lending(rules, label, &lender.groups));
             no.extend(oracle::running(rules, model, hash));
-            if whole || lender.follows == self.version {
-                no.extend(oracle::hosting(rules, label, lender.tier, lender.dedicated));
-            }
+            no.extend(oracle::hosting(rules, label, lender.tier, lender.dedicated));
         }
         no
     }
@@ -81,6 +72,16 @@ impl World {
                 }
             }
             Input::Cancel { job, .. } => self.runs.retain(|id, _| id.0 != *job),
+            Input::Rules(rules) => {
+                // What a label asks of a machine alone is new: until the machine has said so, nobody knows that it does.
+                let asks =
+                    |rules: &OrgRules, label: &Label| rules.labels.get(label).map(|rule| (rule.tier, rule.dedicated));
+                for machine in &mut self.machines {
+                    let before = self.before.clone();
+                    machine.surely.retain(|label| asks(&before, label) == asks(rules, label));
+                }
+                self.before = rules.clone();
+            }
             _ => {}
         }
     }
@@ -89,6 +90,7 @@ impl World {
         let machine = &mut self.machines[at];
         (machine.up, machine.paused_until) = (false, Millis(0));
         machine.labels.clear();
+        machine.surely.clear();
         let _ = self.careless.handle(self.now, Input::NodeDown { node: machine.node });
         for id in self.runs.keys().copied().collect::<Vec<_>>() {
             let Some(run) = self.runs.get_mut(&id) else { continue };
@@ -185,7 +187,7 @@ impl World {
         let run = self.runs.get(&id).expect("reserved for nobody");
         assert_eq!((run.stage, &run.submit), (Stage::Waiting, &reserve.submit));
         assert!(run.only.is_none_or(|only| only == at), "a check went to another lender");
-        let no = self.forbids(run.by, &run.submit, Some((at, reserve.model)), false);
+        let no = self.forbids(run.by, &run.submit, Some((at, reserve.model)));
         let lender = &self.machines[at];
         assert_eq!(no, [], "reserved where it may not be: {:?} {:?} under {:?}", reserve.submit, lender, self.policy);
         assert!(lender.up && !lender.quarantined, "reserved at a machine that gets nothing: {lender:?}");
@@ -205,7 +207,7 @@ impl World {
         let run = self.runs.get(&id).expect("granted to nobody");
         assert!(matches!(run.stage, Stage::Reserved(of, hash, _) if of == at && hash == grant.model), "{run:?}");
         assert_eq!((self.machines[run.by].node, &run.submit), (grant.submitter, &grant.submit));
-        let no = self.forbids(run.by, &run.submit, Some((at, grant.model)), false);
+        let no = self.forbids(run.by, &run.submit, Some((at, grant.model)));
         assert_eq!(no, [], "granted where it may not be: {:?} under {:?}", grant.submit, self.policy);
         self.runs.get_mut(&id).unwrap().stage = Stage::Granted(at, grant.model);
         // Most are opened at once, some late, a few never.
@@ -221,14 +223,14 @@ impl World {
     fn refused(&mut self, run: &Asked, why: &Refusal) {
         let name = match why {
             Refusal::Denied(denied) => {
-                let no = self.forbids(run.by, &run.submit, None, false);
+                let no = self.forbids(run.by, &run.submit, None);
                 assert!(no.contains(&No::of(denied)), "{denied}: {run:?}");
                 format!("{:?}", No::of(denied))
             }
             Refusal::LabelNowhere(denied) => {
                 let label = &run.submit.label;
                 let might =
-                    self.machines.iter().any(|machine| self.might(machine, run) && machine.labels.contains(label));
+                    self.machines.iter().any(|machine| self.might(machine, run) && machine.surely.contains(label));
                 assert!(!might, "{denied}, though there is one: {run:?}");
                 format!("nowhere: {:?}", No::of(denied))
             }
@@ -265,8 +267,13 @@ impl World {
             let (by, submit) = (&self.machines[run.by], &run.submit);
             let mut no = oracle::asking(&self.policy, &submit.label, &submit.model, &by.groups, by.logged_in);
             if let Some((at, hash)) = run.stage.at() {
-                no.extend(oracle::lending(&self.policy, &submit.label, &self.machines[at].groups));
+                let lender = &self.machines[at];
+                no.extend(oracle::lending(&self.policy, &submit.label, &lender.groups));
                 no.extend(oracle::running(&self.policy, &submit.model, hash));
+                // Of what has begun, only the machine itself knows this for sure: it ends that when it follows.
+                if !matches!(run.stage, Stage::Running(..)) {
+                    no.extend(oracle::hosting(&self.policy, &submit.label, lender.tier, lender.dedicated));
+                }
             }
             assert_eq!(no, [], "goes on though it may not: {run:?} under {:?}", self.policy);
         }
@@ -302,7 +309,7 @@ impl World {
                 && oracle::running(&self.policy, &offered.name, offered.hash).is_empty()
         };
         self.might(machine, run)
-            && machine.labels.contains(&run.submit.label)
+            && machine.surely.contains(&run.submit.label)
             && machine.paused_until <= self.now
             && held < usize::from(machine.slots)
             && run.only.is_none_or(|only| only == at)

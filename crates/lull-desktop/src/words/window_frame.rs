@@ -58,8 +58,8 @@ entries! {
         de: "Das entscheidet Ihre IT. Fragen stellen können Sie trotzdem."
     }
     way_off_rules_broken {
-        en: "Until they can be read, nothing runs. Correct the file: it counts within two seconds.",
-        de: "Bis sie lesbar sind, läuft nichts. Berichtigen Sie die Datei: Das gilt nach zwei Sekunden."
+        en: "Until they can be read, nothing runs. Settings says whose word that is, and who can mend it.",
+        de: "Bis sie lesbar sind, läuft nichts. In den Einstellungen steht, um wessen Wort es geht und wer es richten kann."
     }
     way_off_no_worker {
         en: "Install Lull again, or ask your IT.",

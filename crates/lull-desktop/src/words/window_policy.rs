@@ -121,6 +121,10 @@ entries! {
         de: "Sie enden in {n} Tagen. Danach wird nichts verliehen, bis Ihre Organisation neue signiert: Sagen Sie es der \
              IT."
     }
+    policy_last {
+        en: "These are the last rules that could be followed. The top of this page says why they cannot be now.",
+        de: "Das sind die letzten Regeln, die befolgbar waren. Oben auf dieser Seite steht, warum sie es jetzt nicht sind."
+    }
     policy_broken {
         en: "Your organisation’s rules cannot be followed, so nothing is lent",
         de: "Die Regeln Ihrer Organisation sind nicht befolgbar, darum wird nichts verliehen"
@@ -160,7 +164,7 @@ entries! {
     }
     labels_not_sites {
         en: "It runs only at {sites}, and this computer is not known to be there.",
-        de: "Es läuft nur an {sites}, und dass dieser Computer dort steht, ist nicht bekannt."
+        de: "Es läuft nur am Standort {sites}, und dass dieser Computer dort steht, ist nicht bekannt."
     }
     labels_not_tier {
         en: "It needs a sandbox of tier {tier}, and this computer has less.",
@@ -186,7 +190,7 @@ entries! {
     labels_of { en: "Those of {groups}", de: "Die von {groups}" }
     labels_dedicated { en: "{computers}, if nobody sits at them", de: "{computers}, wenn niemand daran sitzt" }
     labels_anywhere { en: "Anywhere", de: "Überall" }
-    labels_at { en: "Only at {sites}", de: "Nur an {sites}" }
+    labels_at { en: "Only at {sites}", de: "Nur am Standort {sites}" }
     labels_tier_any { en: "As on each computer", de: "Wie auf jedem Computer" }
     labels_tier_least { en: "{tier} at least", de: "Mindestens {tier}" }
     chat_label_off {

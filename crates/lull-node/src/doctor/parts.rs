@@ -55,7 +55,7 @@ pub(super) fn policy(policy: &Result<Option<PolicyNow>, Fault>, now_s: u64) -> F
         return good("policy", found);
     }
     let remedy = "tell IT: `lull admin policy push` signs the next one; nothing is lent without";
-    attention("policy", format!("{found}: {} days more", left_s / 86_400), remedy)
+    attention("policy", format!("{found}: {} days more", left_s.div_ceil(86_400)), remedy)
 }
 
 /// A day (UTC) as 2027-02-21; `unix_s`: in seconds since 1970.

@@ -40,7 +40,7 @@ impl Scheduler {
             models.push(run.submit.model.clone());
             if let Err(denied) = asked {
                 let why = Refusal::Denied(Box::new(denied));
-                if !matches!(state, State::Running(_)) {
+                if matches!(state, State::Waiting | State::Reserved(..)) {
                     out.push(Output::Refused { submitter, job: id.0, epoch: id.1, why });
                 }
                 models.extend(self.drop_run(now, id, Cut::Forbidden, out));
