@@ -12,4 +12,5 @@ mod joining;
 mod logs;
 mod own;
 mod pool;
+mod rules;
 mod support;
