@@ -52,13 +52,13 @@ async function firstPages() {
 /** Pages of which a part is worth a picture of its own. */
 const PARTS = { "privacy-labels": "privacy/labels", "settings-organisation": "settings/organisation" };
 
-/** The organisation decides, colleagues ask, this person asks, a tool gets a key, a rule is changed. */
+/** Colleagues ask, the organisation decides, this person asks, a tool gets a key, a rule is changed. */
 async function work(play, opened) {
   const { stage } = play;
-  await stage.push(POLICY);
   await stage.say("lender stop");
   await stage.say("ask 7");
   await stage.say("lender start");
+  await stage.push(POLICY);
   await stage.call({ call: "create_key", name: "my-editor" });
   await stage.call({ call: "create_key", name: "nightly-reports" });
   await stage.call({ call: "set_rule", key: "lend.idle_minutes", value: { value: "number", is: 10 } });

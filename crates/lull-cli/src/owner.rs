@@ -119,7 +119,7 @@ fn kept(files: &AgreedFiles, now: &Zoned) -> Option<LendingView> {
         (Err(fault), _) | (_, Err(fault)) => return Some(off(Reason::RulesBroken { why: fault.message })),
     };
     if !effective.enabled.value {
-        let organisation = effective.enabled.source == Source::Machine;
+        let organisation = matches!(effective.enabled.source, Source::Policy | Source::Machine);
         return Some(off(if organisation { Reason::Organisation } else { Reason::NotAgreed }));
     }
     let now_ms = now.timestamp().as_millisecond().unsigned_abs();

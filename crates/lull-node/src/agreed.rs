@@ -123,6 +123,10 @@ impl AgreedFiles {
         Self { orders: OrderFiles::new(home.clone()), home, machine }
     }
 
+    pub(crate) const fn orders(&self) -> &OrderFiles {
+        &self.orders
+    }
+
     fn settings_file(&self) -> PathBuf {
         self.home.path().join("settings.toml")
     }

@@ -79,6 +79,9 @@ async fn a_grant_counts_once_and_only_for_what_was_accepted() {
     assert_eq!(code(claim(&mut bookings, &grant(2, 10), 0)), Code::Forbidden, "another job");
     assert_eq!(code(claim(&mut bookings, &grant(1, 11), 0)), Code::Forbidden, "another model");
     assert_eq!(code(claim(&mut bookings, &grant(1, 10), 1_301)), Code::Expired, "too late, with the skew of clocks");
+    assert_eq!(code(claim(&mut bookings, &grant(1, 10), 669)), Code::Expired, "from a clock that is far ahead");
+    let endless = Grant { not_after_s: u64::MAX, ..grant(1, 10) };
+    assert_eq!(code(claim(&mut bookings, &endless, 1_300)), Code::Expired, "without an end");
     let claimed = claim(&mut bookings, &grant(1, 10), 1_300).unwrap();
     assert_eq!((claimed.slot, claimed.max_tokens), (0, 5));
     assert_eq!(code(claim(&mut bookings, &grant(1, 10), 0)), Code::Forbidden, "a second time");

@@ -196,7 +196,8 @@ impl Node {
         let Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread, look } =
             lends(&home, options, desk.own.files().clone(), lender_view.clone(), &stop, &tasks)?;
         tasks.spawn(end_adding(desk.adding.clone(), stop.clone()));
-        let (heard, rulebook, herald) = Heard::of(&home, &identity, options.dedicated, rules.clone(), sandbox.clone());
+        let orders = desk.own.files().orders().clone();
+        let (heard, rulebook, herald) = Heard::of(orders, &identity, options.dedicated, rules.clone(), sandbox.clone());
         tasks.spawn(heard.followed(identity.clone(), link.clone(), rules.clone(), look, stop.clone()));
 
         let setup = Setup {
@@ -487,13 +488,12 @@ struct Heard {
 
 impl Heard {
     fn of(
-        home: &Home,
+        files: OrderFiles,
         identity: &watch::Receiver<Arc<Identity>>,
         dedicated: bool,
         rules: watch::Receiver<RulesNow>,
         sandbox: Sandbox,
     ) -> (Self, Rulebook, mpsc::Sender<herald::Word>) {
-        let files = OrderFiles::new(home.clone());
         let (denied_sender, denied) = watch::channel(Arc::new(files.denied(&Anchor::of(&identity.borrow()))));
         let rulebook = Rulebook { rules, denied, identity: identity.clone(), sandbox, dedicated };
         let (herald, inbox) = mpsc::channel(herald::INBOX_MAX);

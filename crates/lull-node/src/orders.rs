@@ -1,7 +1,14 @@
 //! What the organisation says to all of its machines, as it lies on the disk: its policy, signed by root, and whom its
 //! relay has shut out. What came once outlasts the node and the relay; what is older never takes its place.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use lull_door::home;
 use lull_policy::Policy;
@@ -41,6 +48,8 @@ pub(crate) struct Ruling {
 #[derive(Debug, Clone)]
 pub(crate) struct OrderFiles {
     home: Home,
+    /// The newest policy of root's that was seen here, whatever became of its file since.
+    newest: Arc<AtomicU64>,
 }
 
 impl Anchor {
@@ -51,8 +60,13 @@ impl Anchor {
 }
 
 impl OrderFiles {
-    pub(crate) const fn new(home: Home) -> Self {
-        Self { home }
+    pub(crate) fn new(home: Home) -> Self {
+        Self { home, newest: Arc::default() }
+    }
+
+    /// The lowest version that counts: what the invitation demands, or what was seen since this was made.
+    fn floor(&self, anchor: &Anchor) -> u64 {
+        anchor.floor.max(self.newest.load(Ordering::Acquire))
     }
 
     pub(crate) fn policy_file(&self) -> PathBuf {
@@ -70,19 +84,21 @@ impl OrderFiles {
     pub(crate) fn ruling(&self) -> Result<Option<Ruling>, Fault> {
         let Some(anchor) = Identity::anchor(&self.home)? else { return Ok(None) };
         let Some(document) = self.kept(&anchor)? else {
-            if anchor.floor == 0 {
+            let floor = self.floor(&anchor);
+            if floor == 0 {
                 return Ok(None);
             }
             let text = format!(
-                "the organisation's policy (version {} or later) has not come yet: it comes from the relay at the next \
-                 connection",
-                anchor.floor
+                "the organisation's policy (version {floor} or later) has not come yet: it comes from the relay at the \
+                 next connection"
             );
             return Err(Fault::new(Code::Expired, text));
         };
-        if document.version < anchor.floor {
-            return Err(unfollowed(&PolicyFault::Rollback { known: anchor.floor, got: document.version }));
+        let known = self.floor(&anchor);
+        if document.version < known {
+            return Err(unfollowed(&PolicyFault::Rollback { known, got: document.version }));
         }
+        self.newest.fetch_max(document.version, Ordering::AcqRel);
         document.check_time(now_s()).map_err(|why| unfollowed(&why))?;
         let PolicyDocument { version, issued_s, not_after_s, text, .. } = document;
         let policy = Policy::parse(&format!("policy version {version}"), &text).map_err(|error| {
@@ -107,8 +123,9 @@ impl OrderFiles {
         let known = self.kept(anchor).ok().flatten();
         let policy = PolicyDocument::open(signed, &anchor.root, &anchor.statement.org, known.as_ref())
             .map_err(|why| refused(&why))?;
-        if policy.version < anchor.floor {
-            return Err(refused(&PolicyFault::Rollback { known: anchor.floor, got: policy.version }));
+        let floor = self.floor(anchor);
+        if policy.version < floor {
+            return Err(refused(&PolicyFault::Rollback { known: floor, got: policy.version }));
         }
         if known.is_some_and(|known| known.version == policy.version) {
             return Ok(false);
@@ -159,6 +176,10 @@ fn refused(why: &PolicyFault) -> Fault {
 }
 
 fn stored<T: lull_wire::Document>(path: &Path) -> Result<Option<Signed<T>>, Fault> {
+    // Reading a pipe or a device may never end.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(lull_door::fault::damaged(path, "it is not a file"));
+    }
     let Some(bytes) = home::read(path)? else { return Ok(None) };
     let damaged = |_| lull_door::fault::damaged(path, "it is not what the relay sent");
     frame::decode(&bytes).map(Some).map_err(damaged)

@@ -6,7 +6,7 @@ use lull_wire::{
     PublicKey, Signed,
     control::Reserve,
     identity::Device,
-    job::{CLOCK_SKEW_S, Grant},
+    job::{CLOCK_SKEW_S, GRANT_OPEN_S, Grant},
     policy::DenyList,
 };
 
@@ -64,7 +64,7 @@ pub(crate) fn check_granted(
     if asked.model.is_some_and(|model| model != grant.model) {
         return Err(bad_grant("is for other model files than those that an earlier run used"));
     }
-    if grant.not_after_s + CLOCK_SKEW_S < now_s {
+    if !is_current(&grant, now_s) {
         return Err(over());
     }
     let untrusted = |why: String| {
@@ -86,12 +86,19 @@ pub(crate) fn check_granted(
     Ok(Lender { device, key, grant })
 }
 
+/// Whether a grant's end is one that a relay whose clock is about right gives now.
+const fn is_current(grant: &Grant, now_s: u64) -> bool {
+    grant.not_after_s.saturating_add(CLOCK_SKEW_S) >= now_s
+        && grant.not_after_s <= now_s.saturating_add(GRANT_OPEN_S + CLOCK_SKEW_S)
+}
+
 fn bad_grant(why: &str) -> Fault {
     Fault::new(Code::BadSeal, format!("the relay's grant {why}: the question was not sent; tell IT"))
 }
 
 fn over() -> Fault {
-    let text = "the relay's grant is over: the question was not sent; ask again, and check this machine's clock";
+    let text = "the relay's grant is over, or from a clock that is far ahead: the question was not sent; ask again, and \
+                check this machine's clock";
     Fault::new(Code::Expired, text)
 }
 
@@ -129,8 +136,8 @@ pub(crate) fn check_claim(
     if !same || grant.model != *model {
         return Err(refused(Code::Forbidden, "is for another job or model than the one reserved"));
     }
-    if grant.not_after_s + CLOCK_SKEW_S < now_s {
-        return Err(refused(Code::Expired, "is over"));
+    if !is_current(&grant, now_s) {
+        return Err(refused(Code::Expired, "is over, or from a clock that is far ahead"));
     }
     Ok(grant)
 }

@@ -40,6 +40,24 @@ struct Known {
     member: Option<NodeId>,
 }
 
+/// What a node joined as.
+struct Joined {
+    invitation: [u8; 16],
+    name: String,
+}
+
+impl Joined {
+    /// A member may hold other invitations, used up or over, that would give it other groups or a colleague's name: what
+    /// counts is the one that the ledger let it in with.
+    fn check(&self, device: &Device) -> Result<(), Fault> {
+        if device.invitation.id == self.invitation && device.name == self.name {
+            return Ok(());
+        }
+        let text = "this machine joined with another invitation, or under another name: enrol it again";
+        Err(Fault::new(Code::NotEnrolled, text))
+    }
+}
+
 /// Serves an enrolled node until its connection ends.
 pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, peer: Peer, ticket: Ticket) {
     let limit = Duration::from_millis(HELLO_MAX_MS);
@@ -120,17 +138,19 @@ async fn turn_away(shared: &Shared, node: NodeId, connection: &Connection, mut w
 }
 
 async fn meet(shared: &Shared, peer: Peer, recv: &mut RecvStream) -> Result<Known, Fault> {
-    match shared.ledger.standing(peer.node).await {
-        Ok(Standing::Member) => {}
+    let joined = match shared.ledger.standing(peer.node).await {
+        Ok(Standing::Member { invitation, name }) => Joined { invitation, name },
         Ok(Standing::Revoked) => return Err(convert::revoked()),
         Ok(Standing::Unknown) => {
             return Err(Fault::new(Code::NotEnrolled, "this relay does not know this machine: enrol it again"));
         }
         Err(error) => return Err(Fault::new(Code::Storage, error.to_string())),
-    }
+    };
     match frame::read(recv, control::BYTES_MAX).await {
         Ok(Some(FromNode::Hello { chain, sealing, version, membership })) => {
-            verify(shared, peer, chain, sealing, version, membership)
+            let known = verify(shared, peer, chain, sealing, version, membership)?;
+            joined.check(&known.device)?;
+            Ok(known)
         }
         Ok(Some(_)) => Err(Fault::new(Code::BadRequest, "the first message must be Hello")),
         Ok(None) => Err(Fault::new(Code::BadFrame, "the control stream ended before Hello")),

@@ -23,12 +23,13 @@ pub struct Timing {
 /// `broken`: what cannot be followed, in either's file.
 pub(crate) fn rules(effective: &Effective, broken: Option<&Fault>, dedicated: bool, timing: Timing) -> Rules {
     let enabled = &effective.enabled;
-    let organisation = (enabled.source == Source::Machine && !enabled.value).then_some(Reason::Organisation);
+    let theirs = |source| matches!(source, Source::Policy | Source::Machine);
+    let organisation = (theirs(enabled.source) && !enabled.value).then_some(Reason::Organisation);
     let forbidden = broken.map(|fault| Reason::RulesBroken { why: fault.message.clone() }).or(organisation);
     let usual = Rules::default();
     let ms = |asked: Option<Duration>, usual_ms: u64| asked.map_or(usual_ms, |asked| asked.as_millis() as u64);
     let idle_ms = u64::from(effective.idle_minutes.value) * 60_000;
-    let idle_may_differ = effective.idle_minutes.source != Source::Machine;
+    let idle_may_differ = !theirs(effective.idle_minutes.source);
     Rules {
         forbidden,
         agreed: enabled.value || dedicated && enabled.source == Source::Default,

@@ -23,7 +23,8 @@ pub(crate) struct Pool {
     pub(crate) asker: std::sync::Arc<Node>,
     pub(crate) lender: std::sync::Arc<Node>,
     pub(crate) notes: tokio::sync::mpsc::UnboundedReceiver<Note>,
-    peers: Peers,
+    pub(crate) org: Org,
+    pub(crate) peers: Peers,
     homes: [TempDir; 2],
 }
 
@@ -44,7 +45,7 @@ impl Pool {
         let options = lull_node::NodeOptions { slots: Some(slots), ..lending() };
         let lender = Node::start(lender_home.path(), options).await.unwrap();
         let asker = Node::start(asker_home.path(), asking()).await.unwrap();
-        let mut pool = Self { asker, lender, notes, peers, homes: [asker_home, lender_home] };
+        let mut pool = Self { asker, lender, notes, org, peers, homes: [asker_home, lender_home] };
         until(&pool.asker, |status| matches!(status.relay, lull_types::LinkView::Up { .. })).await;
         pool.note(|note| matches!(note, Note::Offer(offer) if offer.slots > 0).then_some(())).await;
         pool

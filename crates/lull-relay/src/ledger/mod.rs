@@ -61,7 +61,7 @@ pub enum Enrolled {
     Joined,
     /// A member already.
     Renewed,
-    /// Its invitation has no use left.
+    /// Its invitation has no use left, or none for this name.
     Used,
     /// Its invitation ended, or it was away for too long.
     Expired,
@@ -70,10 +70,15 @@ pub enum Enrolled {
 }
 
 /// What the ledger knows of a node that connects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It may come in.
-    Member,
+    /// It may come in, as what it joined as.
+    Member {
+        /// The invitation that it joined with.
+        invitation: [u8; 16],
+        /// The name that it joined under.
+        name: String,
+    },
     /// It was revoked.
     Revoked,
     /// It never enrolled here.

@@ -75,9 +75,12 @@ pub(crate) fn push_policy(
     Ok(true)
 }
 
-/// The key that a node asks with.
+/// The key that a node asks with, unless it is another's already: whoever names a colleague's key as its own must not
+/// have the colleague shut out with it.
 pub(super) fn member(db: &Connection, node: NodeId, member: NodeId) -> Result<()> {
-    db.prepare_cached("UPDATE nodes SET member = ?2 WHERE node = ?1 AND member IS NOT ?2")?
+    let sql = "UPDATE nodes SET member = ?2 WHERE node = ?1 AND member IS NOT ?2
+         AND NOT EXISTS (SELECT 1 FROM nodes WHERE member = ?2 AND node <> ?1)";
+    db.prepare_cached(sql)?
         .execute(params![node.0, member.0])?;
     Ok(())
 }

@@ -29,13 +29,17 @@ pub(crate) fn open(path: &Path) -> std::result::Result<Connection, StoreError> {
 
 pub(super) fn enrol(db: &Connection, enrolment: &Enrolment) -> Result<Enrolled> {
     let Enrolment { device, now_s, not_after_s, .. } = enrolment;
-    let known: Option<(Vec<u8>, u64, Option<u64>)> = db
-        .prepare_cached("SELECT invitation, certificate_until_s, revoked_s FROM nodes WHERE node = ?1")?
-        .query_row([device.node.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    let known: Option<(Vec<u8>, String, u64, Option<u64>)> = db
+        .prepare_cached("SELECT invitation, name, certificate_until_s, revoked_s FROM nodes WHERE node = ?1")?
+        .query_row([device.node.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
     match known {
-        Some((_, _, Some(_))) => return Ok(Enrolled::Revoked),
-        Some((invitation, until_s, None)) if invitation == device.invitation.id => {
+        Some((_, _, _, Some(_))) => return Ok(Enrolled::Revoked),
+        Some((invitation, name, until_s, None)) if invitation == device.invitation.id => {
+            // The use was for the name that it took then.
+            if name != device.name {
+                return Ok(Enrolled::Used);
+            }
             if until_s.saturating_add(RENEW_LATE_MAX_S) < *now_s {
                 return Ok(Enrolled::Expired);
             }
@@ -119,14 +123,14 @@ pub(super) fn unstorable(error: impl std::error::Error + Send + Sync + 'static) 
 }
 
 pub(super) fn standing(db: &Connection, node: NodeId) -> Result<Standing> {
-    let revoked: Option<Option<u64>> = db
-        .prepare_cached("SELECT revoked_s FROM nodes WHERE node = ?1")?
-        .query_row([node.0], |row| row.get(0))
+    let known: Option<(Option<u64>, [u8; 16], String)> = db
+        .prepare_cached("SELECT revoked_s, invitation, name FROM nodes WHERE node = ?1")?
+        .query_row([node.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    Ok(match revoked {
+    Ok(match known {
         None => Standing::Unknown,
-        Some(None) => Standing::Member,
-        Some(Some(_)) => Standing::Revoked,
+        Some((None, invitation, name)) => Standing::Member { invitation, name },
+        Some((Some(_), ..)) => Standing::Revoked,
     })
 }
 

@@ -60,7 +60,7 @@ fn a_revoked_node_stays_out_whatever_it_brings() {
     assert_eq!(standing(&db, node).unwrap(), Standing::Unknown);
     assert!(!revoke(&db, node, 1, "uid 0").unwrap());
     enrol(&db, &enrolment(10, 2, 1, 500)).unwrap();
-    assert_eq!(standing(&db, node).unwrap(), Standing::Member);
+    assert_eq!(standing(&db, node).unwrap(), Standing::Member { invitation: [10; 16], name: "n1".into() });
     assert!(orders(&db).unwrap().revoked.is_empty());
     assert!(revoke(&db, node, 550, "uid 0").unwrap() && revoke(&db, node, 560, "uid 1").unwrap());
     // Joined once, revoked once, by the first who said so.

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tempfile::TempDir;
 
 use crate::support::{
-    MODEL, add_model, lending,
+    MODEL, PATIENCE, add_model, lending,
     org::{DAY_S, Org, now_s},
     relay::Relay,
     status, until,
@@ -116,6 +116,11 @@ impl Machine {
         self.relay.said(pick).await
     }
 
+    /// Waits until the machine tells the relay of this fault.
+    async fn complains_of(&mut self, why: &str) {
+        while !self.complains().await.message.contains(why) {}
+    }
+
     /// Sends a right policy and sees that it is followed and that the machine lends.
     async fn push(&mut self, version: u64) {
         self.say(self.by_root(&self.policy(version, &text_of(version))));
@@ -124,10 +129,18 @@ impl Machine {
     }
 
     async fn lends_under(&self, version: u64) {
-        until(self.node(), |status| matches!(status.lending, LendingView::Lending { .. })).await;
-        let rules = self.rules().await;
-        assert_eq!(rules.policy.map(|policy| policy.version), (version > 0).then_some(version));
-        assert_eq!(rules.broken, None);
+        let mut events = self.node().events();
+        let waiting = async {
+            loop {
+                until(self.node(), |status| matches!(status.lending, LendingView::Lending { .. })).await;
+                let rules = self.rules().await;
+                if rules.broken.is_none() && rules.policy.as_ref().map_or(0, |policy| policy.version) == version {
+                    return rules;
+                }
+                let _ = events.recv().await;
+            }
+        };
+        let rules = tokio::time::timeout(PATIENCE, waiting).await.expect("the policy is not followed");
         if version > 0 {
             let site = rules.org.iter().find(|rule| rule.key == "sites.here").unwrap();
             assert!(site.value.contains(&format!("v{version}")), "{}", site.value);
@@ -142,7 +155,7 @@ impl Machine {
             }
             _ => false,
         };
-        let seen = tokio::time::timeout(crate::support::PATIENCE, until(self.node(), broken)).await;
+        let seen = tokio::time::timeout(PATIENCE, until(self.node(), broken)).await;
         assert!(seen.is_ok(), "not off for \"{why}\": {:?}", status(&**self.node()).await.lending);
         let said = self.rules().await.broken.expect("no reason in `lull policy list`");
         assert!(said.contains(why), "{said}");

@@ -60,14 +60,12 @@ const REFUSED: &[Attack] = &[
         make: |machine, _| machine.by_root(&machine.policy(1, "")),
         why: "is known already",
     },
-    Attack {
-        name: "version 0",
-        make: |machine, _| machine.by_root(&machine.policy(0, "")),
-        why: "is known already",
-    },
+    Attack { name: "version 0", make: |machine, _| machine.by_root(&machine.policy(0, "")), why: "is known already" },
     Attack {
         name: "the same version with another text",
-        make: |machine, known| machine.by_root(&PolicyDocument { text: String::new(), ..machine.policy(known.version, "") }),
+        make: |machine, known| {
+            machine.by_root(&PolicyDocument { text: String::new(), ..machine.policy(known.version, "") })
+        },
         why: "says something else than the version",
     },
     Attack {
@@ -132,7 +130,9 @@ const REFUSED: &[Attack] = &[
     },
     Attack {
         name: "its last byte missing",
-        make: |machine, known| changed(&machine.by_root(&next(machine, known)), |parts| parts.body.truncate(parts.body.len() - 1)),
+        make: |machine, known| {
+            changed(&machine.by_root(&next(machine, known)), |parts| parts.body.truncate(parts.body.len() - 1))
+        },
         why: UNSIGNED,
     },
     Attack {
@@ -281,11 +281,7 @@ const UNFIT: &[Unfit] = &[
         change: |policy| policy.text = "[lending]\nenabled = true\n".into(),
         why: "`lending` is not a known",
     },
-    Unfit {
-        name: "a wrong type",
-        change: |policy| policy.text = "[lend]\nenabled = \"yes\"\n".into(),
-        why: ":2:",
-    },
+    Unfit { name: "a wrong type", change: |policy| policy.text = "[lend]\nenabled = \"yes\"\n".into(), why: ":2:" },
     Unfit { name: "no TOML", change: |policy| policy.text = "{\"lend\": 1}".into(), why: ":1:" },
     Unfit {
         name: "a table twice",

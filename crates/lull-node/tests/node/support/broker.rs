@@ -225,7 +225,7 @@ async fn carry(mut from: RecvStream, mut to: SendStream, evil: Evil) {
             }
             body = frame::read_bytes(&mut from, 8 * ANSWER_BYTES_MAX) => body,
         };
-        let Ok(Some(mut body)) = body.map_err(|_| to.reset(VarInt::from_u32(StreamEnd::LenderLost as u32))) else {
+        let Ok(Some(mut body)) = body.map_err(|error| to.reset(end_of(&error))) else {
             let _ = to.finish();
             return;
         };
@@ -247,5 +247,14 @@ async fn carry(mut from: RecvStream, mut to: SendStream, evil: Evil) {
                 return;
             }
         }
+    }
+}
+
+/// The code that one side gave for ending its stream; without one it was lost.
+fn end_of(error: &frame::FrameError) -> VarInt {
+    let frame::FrameError::Io(error) = error else { return VarInt::from_u32(StreamEnd::LenderLost as u32) };
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(quinn::ReadError::Reset(code)) => *code,
+        _ => VarInt::from_u32(StreamEnd::LenderLost as u32),
     }
 }
