@@ -176,13 +176,16 @@ fn refused(why: &PolicyFault) -> Fault {
 }
 
 fn stored<T: lull_wire::Document>(path: &Path) -> Result<Option<Signed<T>>, Fault> {
+    let damaged = |why: &str| {
+        let text = format!("{} is damaged ({why}); the relay sends it again at the next connection", path.display());
+        Fault::new(Code::Storage, text)
+    };
     // Reading a pipe or a device may never end.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(lull_door::fault::damaged(path, "it is not a file"));
+        return Err(damaged("it is not a file"));
     }
     let Some(bytes) = home::read(path)? else { return Ok(None) };
-    let damaged = |_| lull_door::fault::damaged(path, "it is not what the relay sent");
-    frame::decode(&bytes).map(Some).map_err(damaged)
+    frame::decode(&bytes).map(Some).map_err(|_| damaged("it is not what the relay sent"))
 }
 
 fn store<T: lull_wire::Document>(path: &Path, signed: &Signed<T>) -> Result<(), Fault> {

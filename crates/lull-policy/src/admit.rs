@@ -107,10 +107,6 @@ impl OrgRules {
     /// # Errors
     /// [`Denied`]: the first rule that says no.
     pub fn may_ask(&self, label: &Label, model: &str, groups: &[String]) -> Result<(), Denied> {
-        self.knows(label)?;
-        if let Some(users) = self.users.as_ref().filter(|users| !meets(users, groups)) {
-            return Err(Denied::User(shown(users)));
-        }
         self.may_send(label, groups)?;
         self.may_name(model)
     }
@@ -121,6 +117,9 @@ impl OrgRules {
     /// [`Denied`]: the first rule that says no.
     pub fn may_send(&self, label: &Label, groups: &[String]) -> Result<(), Denied> {
         self.knows(label)?;
+        if let Some(users) = self.users.as_ref().filter(|users| !meets(users, groups)) {
+            return Err(Denied::User(shown(users)));
+        }
         let askers = self.labels.get(label).and_then(|rule| rule.askers.as_ref());
         match askers.filter(|askers| !meets(askers, groups)) {
             Some(askers) => Err(Denied::Asker { label: label.to_string(), groups: shown(askers) }),

@@ -159,7 +159,7 @@ pub(crate) fn any_org() -> impl Strategy<Value = OrgRules> {
     let bytes = prop::collection::btree_map("[a-c]", any::<[u8; 1]>().prop_map(|[b]| ModelHash([b % 2; 32])), 0..3);
     let quota = (option::of("[a-c]"), option::of("[a-c]"), any::<bool>(), 0_u64..5)
         .prop_map(|(group, model, each, tokens_per_day)| Quota { group, user: None, model, each, tokens_per_day });
-    let quotas = prop::collection::vec(quota, 0..3);
+    let quotas = prop::collection::btree_set(quota, 0..3).prop_map(|quotas| quotas.into_iter().collect::<Vec<_>>());
     (labels, sites, any_names(), bytes, any_names(), quotas, any_names()).prop_map(
         |(labels, sites, allow, bytes, users, quotas, by)| OrgRules {
             labels,

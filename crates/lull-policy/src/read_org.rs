@@ -118,7 +118,12 @@ impl File<'_> {
             }
         };
         self.few("quotas", item, tables.len(), QUOTAS_MAX)?;
-        tables.into_iter().map(|table| self.quota(item, table)).collect()
+        let quotas: Result<Vec<Quota>> = tables.into_iter().map(|table| self.quota(item, table)).collect();
+        // Two files that say the same say it in one order.
+        let mut quotas = quotas?;
+        quotas.sort_unstable();
+        quotas.dedup();
+        Ok(quotas)
     }
 
     fn quota(&self, item: &Item, table: &dyn TableLike) -> Result<Quota> {

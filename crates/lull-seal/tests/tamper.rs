@@ -99,8 +99,17 @@ const GRANTS: [(&str, Change); 9] = [
 fn a_question_opens_under_no_other_grant() {
     let run = Run::new(1, 1);
     // A field that is added to the grant has to be added to the table.
-    let Grant { job: _, epoch: _, lender: _, nonce: _, model: _, label: _, pseudonym: _, submitter_key: _, not_after_s: _ } =
-        run.grant.clone();
+    let Grant {
+        job: _,
+        epoch: _,
+        lender: _,
+        nonce: _,
+        model: _,
+        label: _,
+        pseudonym: _,
+        submitter_key: _,
+        not_after_s: _,
+    } = run.grant.clone();
     for (name, change) in GRANTS {
         let mut changed = run.grant.clone();
         change(&mut changed);

@@ -80,8 +80,7 @@ pub(crate) fn push_policy(
 pub(super) fn member(db: &Connection, node: NodeId, member: NodeId) -> Result<()> {
     let sql = "UPDATE nodes SET member = ?2 WHERE node = ?1 AND member IS NOT ?2
          AND NOT EXISTS (SELECT 1 FROM nodes WHERE member = ?2 AND node <> ?1)";
-    db.prepare_cached(sql)?
-        .execute(params![node.0, member.0])?;
+    db.prepare_cached(sql)?.execute(params![node.0, member.0])?;
     Ok(())
 }
 

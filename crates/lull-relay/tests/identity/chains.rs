@@ -202,7 +202,9 @@ fn unfit() -> Vec<Case> {
         of("a device that joined a second after the end", ChainError::Late, |d| d.device.0.created_s = END_S + 1),
         of("a device whose clock is two days ahead", ChainError::Late, |d| d.device.0.created_s = END_S + 2 * DAY_S),
         of("a machine that is not listed", ChainError::NotListed("ash".into()), |d| d.device.0.name = "ash".into()),
-        of("a listed machine in other letters", ChainError::NotListed("Oak".into()), |d| d.device.0.name = "Oak".into()),
+        of("a listed machine in other letters", ChainError::NotListed("Oak".into()), |d| {
+            d.device.0.name = "Oak".into()
+        }),
         of("a listed machine and a blank", ChainError::NotListed("oak ".into()), |d| d.device.0.name = "oak ".into()),
         of("more machines than there may be", ChainError::Bounds("list of machines"), |d| {
             d.invitation.0.machines = vec!["oak".into(); MACHINES_MAX + 1];

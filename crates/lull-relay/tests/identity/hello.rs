@@ -41,10 +41,7 @@ impl Scene {
 fn foreign(token: &Token) -> Token {
     let (root, key) = (SecretKey::generate(), SecretKey::generate());
     let statement: RelayStatement = token.statement.claims().unwrap();
-    let invitation = lull_wire::identity::Invitation {
-        key: key.public(),
-        ..token.invitation.claims().unwrap()
-    };
+    let invitation = lull_wire::identity::Invitation { key: key.public(), ..token.invitation.claims().unwrap() };
     let (statement, invitation) = (Signed::sign(&statement, &root).unwrap(), Signed::sign(&invitation, &root).unwrap());
     Token::new(token.relay.clone(), root.public(), statement, invitation, &key)
 }
@@ -99,7 +96,8 @@ const CASES: [(&str, Code, Make); 14] = [
         asking_with(&s.device, Some(membership(&s.foreign, SecretKey::generate().public())))
     }),
     ("a membership that its device certifies", Code::BadSeal, |s| {
-        let certificate = MemberCertificate { invitation: s.token.invitation.claims().unwrap().id, key: s.device.key.public() };
+        let certificate =
+            MemberCertificate { invitation: s.token.invitation.claims().unwrap().id, key: s.device.key.public() };
         let member = Signed::sign(&certificate, &s.device.key).unwrap();
         asking_with(&s.device, Some(Membership { invitation: s.token.invitation.clone(), member }))
     }),

@@ -152,7 +152,8 @@ const CASES: [Case; 19] = [
 ];
 
 /// At the ledger, where the clock is whatever the test says.
-const AWAY: [(&str, u64); 2] = [("a second longer away than may be", 1), ("two days longer away than may be", TWO_DAYS_S)];
+const AWAY: [(&str, u64); 2] =
+    [("a second longer away than may be", 1), ("two days longer away than may be", TWO_DAYS_S)];
 
 pub(crate) fn names() -> Vec<&'static str> {
     CASES.iter().map(|case| case.name).chain(AWAY.iter().map(|case| case.0)).collect()
