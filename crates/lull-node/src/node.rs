@@ -195,9 +195,8 @@ impl Node {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let Lends { lending, lending_view, rules, stance, plan, sandbox, herd, watts_per_thread, look } =
             lends(&home, options, desk.own.files().clone(), lender_view.clone(), &stop, &tasks)?;
-        tasks.spawn(end_adding(desk.adding.clone(), stop.clone()));
-        let orders = desk.own.files().orders().clone();
-        let (heard, rulebook, herald) = Heard::of(orders, &identity, options.dedicated, rules.clone(), sandbox.clone());
+        let files = desk.own.files();
+        let (heard, rulebook, herald) = Heard::of(files, &identity, options.dedicated, rules.clone(), sandbox.clone());
         tasks.spawn(heard.followed(identity.clone(), link.clone(), rules.clone(), look, stop.clone()));
 
         let setup = Setup {
@@ -254,7 +253,7 @@ impl Node {
             tasks: tasks.clone(),
             stopped,
         };
-        tasks.spawn(node.announce());
+        tasks.spawn(futures::future::join(end_adding(node.desk.adding.clone(), node.stop.clone()), node.announce()));
         tokio::spawn(wait_for_the_end(tasks, node.desk.ran.clone(), lock, stopped_sender));
         Ok(node)
     }
@@ -488,12 +487,13 @@ struct Heard {
 
 impl Heard {
     fn of(
-        files: OrderFiles,
+        files: &AgreedFiles,
         identity: &watch::Receiver<Arc<Identity>>,
         dedicated: bool,
         rules: watch::Receiver<RulesNow>,
         sandbox: Sandbox,
     ) -> (Self, Rulebook, mpsc::Sender<herald::Word>) {
+        let files = files.orders().clone();
         let (denied_sender, denied) = watch::channel(Arc::new(files.denied(&Anchor::of(&identity.borrow()))));
         let rulebook = Rulebook { rules, denied, identity: identity.clone(), sandbox, dedicated };
         let (herald, inbox) = mpsc::channel(herald::INBOX_MAX);

@@ -30,7 +30,7 @@ impl World {
         let may_not = self.forbids(at, &submit, None);
         self.runs.insert(id, Asked { by: at, submit: submit.clone(), stage: Stage::Waiting, only });
         self.step(Input::Submit { submitter: self.machines[at].node, submit });
-        assert_eq!(may_not.is_empty() || !self.runs.contains_key(&id), true, "taken on: {may_not:?}");
+        assert!(may_not.is_empty() || !self.runs.contains_key(&id), "taken on: {may_not:?}");
     }
 
     pub(super) fn machine_of(&self, node: NodeId) -> usize {

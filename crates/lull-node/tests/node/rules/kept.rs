@@ -115,7 +115,7 @@ const SWAPS: &[Swap] = &[
         name: "a file that may not be read",
         put: |machine| {
             use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(machine.kept(), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(machine.kept(), fs::Permissions::from_mode(0o000)).unwrap();
             if fs::read(machine.kept()).is_ok() {
                 // This user may read everything: a loop of links cannot be read by anybody.
                 link(&machine.kept(), machine);
