@@ -6,8 +6,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::Millis;
 
-#[path = "tests_labels.rs"]
-mod labels;
 #[path = "tests_rules.rs"]
 mod rules;
 #[path = "tests_simulation.rs"]
