@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use lull_types::{Code, Epoch, JobId, Label, ModelHash, NodeId, Tier, Usage};
+use lull_types::{Code, Epoch, JobId, Label, ModelHash, NodeId, Usage};
 use proptest::prelude::*;
 
 use super::*;
