@@ -217,13 +217,15 @@ impl Link {
         Ok(())
     }
 
-    /// Renews the certificate at half of its life, and returns when the connection should be made anew with it.
+    /// Renews the certificate at half of its life, and returns when the connection should be made anew with it; also when
+    /// it is over and could not be renewed, whatever the relay makes of that.
     async fn keep_certificate(&mut self, until_s: u64) {
         let due_s = renewal_due_s(self.transport.issued_s, self.transport.identity.not_after_s, rand::random());
         sleep(Duration::from_secs(due_s.saturating_sub(now_s()))).await;
         while let Err(fault) = self.renew().await {
             tracing::warn!(code = %fault.code, reason = fault.message, "the certificate could not be renewed yet");
-            sleep(RENEWAL_PACE).await;
+            let Some(wait) = renewed_again_in(now_s(), until_s) else { return };
+            sleep(wait).await;
         }
         while (self.busy)() && now_s() + RECONNECT_MARGIN_S < until_s {
             sleep(RENEWAL_PACE).await;
@@ -244,9 +246,22 @@ fn renewal_due_s(issued_s: u64, not_after_s: u64, random: f64) -> u64 {
     issued_s + Duration::from_secs(life_s).mul_f64(0.45 + 0.1 * random.clamp(0.0, 1.0)).as_secs()
 }
 
+/// How long a failed renewal waits for its next try; `None` once the certificate is over.
+fn renewed_again_in(now_s: u64, until_s: u64) -> Option<Duration> {
+    let left = until_s.checked_sub(now_s).filter(|left| *left > 0)?;
+    Some(RENEWAL_PACE.min(Duration::from_secs(left)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_cannot_be_renewed_is_given_up_at_its_end() {
+        assert_eq!(renewed_again_in(1_000, 2_000), Some(RENEWAL_PACE));
+        assert_eq!(renewed_again_in(1_999, 2_000), Some(Duration::from_secs(1)));
+        assert_eq!((renewed_again_in(2_000, 2_000), renewed_again_in(2_001, 2_000)), (None, None));
+    }
 
     #[test]
     fn renewal_is_due_around_half_life() {

@@ -3,6 +3,8 @@ use lull_policy::Quota;
 use lull_types::{Code, Fault, NodeId, Sampling};
 use lull_wire::control::{self, CatalogueModel, FromNode, MODEL_NAME_BYTES_MAX, OFFERED_MODELS_MAX};
 
+/// The longest sentence of a node's that is kept, in characters.
+const SENTENCE_CHARS_MAX: usize = 500;
 /// The most labels of one offer that are looked at.
 const LABELS_MAX: usize = 64;
 
@@ -66,7 +68,7 @@ pub(crate) fn said(node: NodeId, message: FromNode) -> Said {
             Said::Fault(Fault::new(Code::BadRequest, "what the provider said is too long"))
         }
         FromNode::Login { id_token, salt } => Said::Login { id_token, salt },
-        FromNode::Follows { version, fault } => Said::Follows { version, fault },
+        FromNode::Follows { version, fault } => Said::Follows { version, fault: fault.map(plain) },
     }
 }
 
@@ -158,6 +160,12 @@ pub(crate) fn refusal(why: Refusal) -> Fault {
         Refusal::BadEpoch => (Code::BadRequest, "this job or run was asked for before: number a new one"),
     };
     Fault::new(code, text)
+}
+
+/// A node's sentence, as short and plain as one that is kept and shown to an administrator must be.
+fn plain(fault: Fault) -> Fault {
+    let text = fault.message.chars().filter(|c| !c.is_control()).take(SENTENCE_CHARS_MAX).collect::<String>();
+    Fault::new(fault.code, text)
 }
 
 fn used_up(quota: &Quota, left: u64) -> Fault {

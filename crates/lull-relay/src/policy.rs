@@ -169,8 +169,9 @@ pub fn standing(dir: &Path) -> Result<Option<Standing>, RelayError> {
 
 /// The version that whoever joins from now on must have heard of; 0 without a policy.
 pub(crate) fn floor(dir: &Path) -> Result<u64, RelayError> {
+    let signed = RootHome::load(dir)?.policy_version;
     if !crate::home::database(dir).exists() {
-        return Ok(0);
+        return Ok(signed);
     }
-    Ok(standing(dir)?.map_or(0, |standing| standing.version))
+    Ok(standing(dir)?.map_or(0, |standing| standing.version).max(signed))
 }

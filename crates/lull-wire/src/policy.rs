@@ -9,7 +9,7 @@ use crate::{Document, PublicKey, Signed, identity::RelayStatement, job::CLOCK_SK
 /// The longest text of a policy, in bytes.
 pub const POLICY_TEXT_BYTES_MAX: usize = 128 * 1024;
 /// The most that a deny-list names.
-pub const DENIED_MAX: usize = 4_096;
+pub const DENIED_MAX: usize = 2_048;
 
 /// The organisation's policy: one document, so that no part of one can be mixed with parts of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

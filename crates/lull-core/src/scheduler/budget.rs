@@ -29,14 +29,9 @@ pub(super) struct Budget {
     quotas: Vec<Quota>,
     /// Per quota and, where each person has their own, per person.
     used: BTreeMap<(usize, String), u64>,
-    /// The day's use by person and model, from which `used` follows when the quotas change.
-    book: BTreeMap<(String, String), Entry>,
-}
-
-#[derive(Debug, Default)]
-struct Entry {
-    groups: Vec<String>,
-    tokens: u64,
+    /// The day's use by person, their groups and model, from which `used` follows when the quotas change. Somebody can be
+    /// in other groups at another machine, or later.
+    book: BTreeMap<(String, Vec<String>, String), u64>,
 }
 
 impl Budget {
@@ -52,7 +47,7 @@ impl Budget {
     pub(super) fn follow(&mut self, quotas: &[Quota]) {
         self.quotas = quotas.to_vec();
         self.used.clear();
-        for ((name, model), Entry { groups, tokens }) in &self.book {
+        for ((name, groups, model), tokens) in &self.book {
             for key in keys(&self.quotas, &User { name, groups }, model) {
                 *self.used.entry(key).or_default() += tokens;
             }
@@ -78,11 +73,10 @@ impl Budget {
         }
         let change = |count: &mut u64| *count = count.saturating_sub(before).saturating_add(after);
         let full = self.book.len() >= ENTRIES_MAX;
-        let named = (user.name.to_owned(), model.to_owned());
-        let place = if full && !self.book.contains_key(&named) { (String::new(), model.to_owned()) } else { named };
-        let entry = self.book.entry(place).or_default();
-        entry.groups = user.groups.to_vec();
-        change(&mut entry.tokens);
+        let named = (user.name.to_owned(), user.groups.to_vec(), model.to_owned());
+        let nameless = (String::new(), Vec::new(), model.to_owned());
+        let place = if full && !self.book.contains_key(&named) { nameless } else { named };
+        change(self.book.entry(place).or_default());
         for key in keys(&self.quotas, user, model) {
             change(self.used.entry(key).or_default());
         }

@@ -210,12 +210,26 @@ impl Fleet {
         let mut denied = None;
         let offering = self.offering.get(model).into_iter().flatten();
         for node in offering.filter(|node| !self.quarantined.contains(node)) {
-            match self.may_see(*node, label).and_then(|()| self.takes(*node, label)) {
+            let may = self.may_see(*node, label).and_then(|()| self.takes(*node, label));
+            match may.and_then(|()| self.may_run(*node, model)) {
                 Ok(()) => return Ok(true),
                 Err(why) => denied = Some(why),
             }
         }
         denied.map_or(Ok(false), Err)
+    }
+
+    /// Whether a node has bytes under a model's name that may be used.
+    fn may_run(&self, node: NodeId, model: &str) -> Result<(), Denied> {
+        let offered = self.members.get(&node).into_iter().flat_map(|member| &member.offer.models);
+        let mut may = Ok(());
+        for offered in offered.filter(|offered| offered.name == model) {
+            may = self.rules.may_run(model, &offered.hash);
+            if may.is_ok() {
+                break;
+            }
+        }
+        may
     }
 
     /// Whether a node itself takes jobs of this label.
@@ -358,11 +372,8 @@ impl Fleet {
     fn only(&self, node: NodeId, need: &Need<'_>) -> Option<(NodeId, ModelHash)> {
         let bit = 1_u64 << self.labels.iter().position(|label| label == need.label)?;
         let member = self.members.get(&node).filter(|member| member.is_free() && member.sees.0 & bit != 0)?;
-        let offered = member.offer.models.iter().find(|offered| offered.name == need.model)?;
-        let eligible = fits(offered, need.prompt_tokens)
-            && !need.avoid.contains(&node)
-            && self.rules.may_run(need.model, &offered.hash).is_ok();
-        eligible.then_some((node, offered.hash))
+        let offered = self.usable(member, need)?;
+        (!need.avoid.contains(&node)).then_some((node, offered.hash))
     }
 
     fn next_in(&self, class: Class, need: &Need<'_>) -> Option<(u64, NodeId, ModelHash)> {
@@ -370,9 +381,18 @@ impl Fleet {
         let start = (self.turns.get(need.model).copied().unwrap_or(0), NodeId([0; 16]));
         let candidates = equals.range(start..).chain(equals.range(..start));
         candidates.take(CANDIDATES_MAX).find_map(|&(turn, node)| {
-            let offered = self.offered(node, need.model)?;
-            let eligible = fits(offered, need.prompt_tokens) && !need.avoid.contains(&node);
-            eligible.then_some((turn, node, offered.hash))
+            let offered = self.usable(self.members.get(&node)?, need)?;
+            (!need.avoid.contains(&node)).then_some((turn, node, offered.hash))
+        })
+    }
+
+    /// What a node has under the model's name that may be used and that the prompt fits: one name can stand for several
+    /// bytes there.
+    fn usable<'a>(&self, member: &'a Member, need: &Need<'_>) -> Option<&'a OfferedModel> {
+        member.offer.models.iter().find(|offered| {
+            offered.name == need.model
+                && fits(offered, need.prompt_tokens)
+                && self.rules.may_run(need.model, &offered.hash).is_ok()
         })
     }
 

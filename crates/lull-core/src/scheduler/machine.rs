@@ -42,15 +42,12 @@ pub struct Scheduler {
 struct Job {
     submitter: NodeId,
     team: Team,
-    /// Whoever asks, and their groups, as quotas count them.
-    user: String,
-    groups: Vec<String>,
-    /// The same, with those of whoever logged in.
-    quota_groups: Vec<String>,
     /// The one lender that it may go to, if it is to check that one.
     only: Option<NodeId>,
     latest: Epoch,
     runs: BTreeMap<Epoch, Run>,
+    /// When its last run ended.
+    ended: Millis,
     /// Lenders that declined or were lost, and until when they are not asked.
     avoid: Vec<(NodeId, Millis)>,
     /// What each run was charged, until its real cost is known.
@@ -65,6 +62,9 @@ struct Job {
 #[derive(Debug)]
 struct Lease {
     day: u64,
+    /// Whoever asked, as quotas count them: somebody else may have logged in there since.
+    user: String,
+    groups: Vec<String>,
     model: String,
     tokens: u64,
 }
@@ -83,15 +83,23 @@ struct Run {
 enum State {
     Waiting,
     Reserved(NodeId, ModelHash),
-    Granted(NodeId),
-    Running(NodeId),
+    Granted(NodeId, ModelHash),
+    Running(NodeId, ModelHash),
 }
 
 impl State {
     fn lender(self) -> Option<NodeId> {
         match self {
             Self::Waiting => None,
-            Self::Reserved(lender, _) | Self::Granted(lender) | Self::Running(lender) => Some(lender),
+            Self::Reserved(lender, _) | Self::Granted(lender, _) | Self::Running(lender, _) => Some(lender),
+        }
+    }
+
+    /// The bytes that it runs on.
+    fn model(self) -> Option<ModelHash> {
+        match self {
+            Self::Waiting => None,
+            Self::Reserved(_, model) | Self::Granted(_, model) | Self::Running(_, model) => Some(model),
         }
     }
 }
@@ -169,11 +177,11 @@ impl Scheduler {
         let Some(run) = entry.runs.get_mut(&epoch) else {
             return Err(if entry.lost == Some(epoch) { OpenRefusal::LenderLost } else { OpenRefusal::Refused });
         };
-        let State::Granted(lender) = run.state else { return Err(OpenRefusal::Refused) };
+        let State::Granted(lender, model) = run.state else { return Err(OpenRefusal::Refused) };
         if run.deadline <= now {
             return Err(OpenRefusal::Refused);
         }
-        run.state = State::Running(lender);
+        run.state = State::Running(lender, model);
         self.set_deadline((job, epoch), now.plus(RUN_MAX_MS));
         Ok(lender)
     }
@@ -258,11 +266,11 @@ impl Scheduler {
             match state {
                 State::Waiting => {}
                 State::Reserved(..) => models.extend(self.requeue(now, run, out)),
-                State::Granted(_) => {
+                State::Granted(..) => {
                     job.lost = Some(run.1);
                     self.end_run(now, run);
                 }
-                State::Running(_) => models.extend(self.drop_run(now, run, Cut::LenderLost, out)),
+                State::Running(..) => models.extend(self.drop_run(now, run, Cut::LenderLost, out)),
             }
         }
         self.dispatch_each(now, models, out);
@@ -272,9 +280,7 @@ impl Scheduler {
         let (job, epoch) = (submit.job, submit.epoch);
         let refused = |why| Output::Refused { submitter, job, epoch, why };
         let Some(groups) = self.fleet.groups(submitter).map(<[String]>::to_vec) else { return };
-        let Some(user) = self.fleet.user(submitter).map(str::to_owned) else { return };
         let team = Team::of(submitter, &groups);
-        let quota_groups = self.fleet.all_groups(submitter);
         if let Some(known) = self.jobs.get(&job) {
             if known.submitter == submitter && known.runs.contains_key(&epoch) {
                 return;
@@ -291,12 +297,10 @@ impl Scheduler {
         let entry = self.jobs.entry(job).or_insert_with(|| Job {
             submitter,
             team: team.clone(),
-            user,
-            groups,
-            quota_groups,
             only: None,
             latest: epoch,
             runs: BTreeMap::new(),
+            ended: now,
             avoid: Vec::new(),
             charged: BTreeMap::new(),
             leases: BTreeMap::new(),
@@ -319,6 +323,8 @@ impl Scheduler {
         self.fair.joined(&team);
         self.dispatch(now, &[model], out);
         if self.run((job, epoch)).is_some_and(|run| run.state == State::Waiting) {
+            // A run before it may have lost the one lender that could take it: that is avoided for a while only.
+            self.look_again(now, (job, epoch));
             out.push(Output::Queued { submitter, job, ahead });
         }
     }
@@ -353,7 +359,7 @@ impl Scheduler {
         let (submit, waited_ms) = (submit.clone(), now.since(since));
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
         if let Some(run) = job.runs.get_mut(&id.1) {
-            run.state = State::Granted(node);
+            run.state = State::Granted(node, model);
         }
         out.push(Output::Grant(Granted { lender: node, submitter: job.submitter, model, nonce, submit, waited_ms }));
         self.set_deadline(id, now.plus(GRANT_OPEN_MAX_MS));
@@ -412,7 +418,7 @@ impl Scheduler {
 
     fn finished(&mut self, now: Millis, id: RunId, lender_lost: bool, out: &mut Vec<Output>) {
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
-        let Some(State::Running(lender)) = job.runs.get(&id.1).map(|run| run.state) else { return };
+        let Some(State::Running(lender, _)) = job.runs.get(&id.1).map(|run| run.state) else { return };
         if lender_lost {
             job.avoid(now, lender);
         }
@@ -449,10 +455,10 @@ impl Scheduler {
         let state = run.state;
         match state {
             State::Waiting => {}
-            State::Reserved(lender, _) | State::Granted(lender) => out.push(Output::Release { lender, job, epoch }),
-            State::Running(_) => out.push(Output::Cut { job, epoch, why }),
+            State::Reserved(lender, _) | State::Granted(lender, _) => out.push(Output::Release { lender, job, epoch }),
+            State::Running(..) => out.push(Output::Cut { job, epoch, why }),
         }
-        if let (State::Running(lender), Cut::LenderLost, Some(entry)) = (state, why, self.jobs.get_mut(&job)) {
+        if let (State::Running(lender, _), Cut::LenderLost, Some(entry)) = (state, why, self.jobs.get_mut(&job)) {
             entry.avoid(now, lender);
         }
         self.end_run(now, id);
@@ -476,10 +482,10 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
         let Some(run) = job.runs.remove(&id.1) else { return };
         // What never had a stream has used nothing; what had one is settled by its receipts.
-        if !matches!(run.state, State::Running(_)) {
+        if !matches!(run.state, State::Running(..)) {
             self.give_back(id, 0);
         }
-        let Some(job) = self.jobs.get(&id.0) else { return };
+        let Some(job) = self.jobs.get_mut(&id.0) else { return };
         self.run_timers.remove(&(run.deadline, id.0, id.1));
         if self.waiting.remove(&run.submit.model, &job.team, run.place) {
             self.fair.left(&job.team);
@@ -492,6 +498,7 @@ impl Scheduler {
             }
         }
         if job.runs.is_empty() {
+            job.ended = now;
             self.ended.push_back((now, id.0));
         }
     }
@@ -613,8 +620,8 @@ impl Scheduler {
                 out.push(Output::Release { lender, job, epoch });
                 self.declined(now, id, Code::Timeout, out);
             }
-            state @ (State::Granted(_) | State::Running(_)) => {
-                let why = if matches!(state, State::Running(_)) { Cut::TooLong } else { Cut::Cancelled };
+            state @ (State::Granted(..) | State::Running(..)) => {
+                let why = if matches!(state, State::Running(..)) { Cut::TooLong } else { Cut::Cancelled };
                 let models = self.drop_run(now, id, why, out);
                 self.dispatch(now, &models, out);
             }
@@ -628,7 +635,7 @@ impl Scheduler {
             }
             self.ended.pop_front();
             // It may have been taken up again, and ended again later.
-            if self.jobs.get(&job).is_some_and(|entry| entry.runs.is_empty()) {
+            if self.jobs.get(&job).is_some_and(|entry| entry.runs.is_empty() && entry.ended == at) {
                 self.jobs.remove(&job);
             }
         }

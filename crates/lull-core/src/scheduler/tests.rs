@@ -1,11 +1,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use lull_types::{Code, Epoch, JobId, Label, ModelHash, NodeId, Usage};
+use lull_types::{Code, Epoch, JobId, Label, ModelHash, NodeId, Tier, Usage};
 use proptest::prelude::*;
 
 use super::*;
 use crate::Millis;
 
+#[path = "tests_labels.rs"]
+mod labels;
+#[path = "tests_labels_oracle.rs"]
+mod oracle;
+#[path = "tests_quotas.rs"]
+mod quotas;
 #[path = "tests_rules.rs"]
 mod rules;
 #[path = "tests_simulation.rs"]

@@ -39,6 +39,7 @@ async fn answered(asker: &Member, number: usize) -> NodeId {
     by.unwrap_or_else(|| panic!("nobody answered: {events:?}"))
 }
 
+#[ignore = "now and then no check ends within its jobs: docs/known-faults.md"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lender_that_alters_one_token_in_fifty_is_found_out() {
     let org = Org::new();

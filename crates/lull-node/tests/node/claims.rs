@@ -10,7 +10,7 @@ use lull_wire::{
     Signed,
     control::{FromNode, FromRelay, Reserve},
     frame,
-    job::{ANSWER_BYTES_MAX, AnswerBody, Grant, HEADER_BYTES_MAX, JobHeader, Outcome, Question, StreamEnd},
+    job::{ANSWER_BYTES_MAX, AnswerBody, Asker, Grant, HEADER_BYTES_MAX, JobHeader, Outcome, Question, StreamEnd},
     random,
 };
 use quinn::{ReadError, RecvStream};
@@ -18,24 +18,24 @@ use tempfile::TempDir;
 
 use crate::support::{
     MODEL, add_model, lending,
-    org::{Org, now_s},
+    org::{DAY_S, Org, now_s},
     relay::Relay,
     until,
 };
 
 /// A lender, and the test in the relay's place.
-struct Bench {
-    org: Org,
-    relay: Relay,
-    node: Arc<Node>,
-    id: NodeId,
+pub(crate) struct Bench {
+    pub(crate) org: Org,
+    pub(crate) relay: Relay,
+    pub(crate) node: Arc<Node>,
+    pub(crate) id: NodeId,
     model: ModelHash,
-    key: EphemeralKey,
+    pub(crate) key: EphemeralKey,
     _home: TempDir,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let org = Org::new();
         let mut relay = Relay::start(&org).await;
         let (home, enrolled) = org.home(&relay.at(), "lender").await;
@@ -62,7 +62,7 @@ impl Bench {
     }
 
     /// A reservation that the lender has accepted, as a grant.
-    async fn accepted(&mut self) -> Grant {
+    pub(crate) async fn accepted(&mut self) -> Grant {
         let reserve = self.reserve();
         self.relay.peers.say(self.id, FromRelay::Reserve(reserve.clone()));
         let pick = |message| match message {
@@ -84,16 +84,26 @@ impl Bench {
         }
     }
 
-    fn sign(&self, grant: &Grant) -> Signed<Grant> {
+    pub(crate) fn sign(&self, grant: &Grant) -> Signed<Grant> {
         Signed::sign(grant, &self.org.grants).unwrap()
     }
 
     /// The answer to a question under a grant, sealed with `key`: its frames, or the code of a refusal.
     async fn answer(&self, grant: Signed<Grant>, key: &EphemeralKey) -> Result<Vec<AnswerBody>, u64> {
+        let asker = self.org.asker(&grant);
+        self.ask(grant, key, Some(asker)).await
+    }
+
+    /// The same for somebody who says who they are, or does not.
+    pub(crate) async fn ask(
+        &self,
+        grant: Signed<Grant>,
+        key: &EphemeralKey,
+        asker: Option<Asker>,
+    ) -> Result<Vec<AnswerBody>, u64> {
         let message = Message { role: Role::User, content: "hello".into() };
         let sampling = Sampling { max_tokens: 50, ..Sampling::default() };
-        let question =
-            Question { messages: vec![message], sampling, prefix: Vec::new(), asker: Some(self.org.asker(&grant)) };
+        let question = Question { messages: vec![message], sampling, prefix: Vec::new(), asker };
         let peer = self.relay.peers.get(self.id);
         let sealing = peer.chain.verify_sealing(&self.org.root(), &peer.sealing).unwrap().1;
         let (sealed, mut opener) = lull_seal::seal_question(&grant, &sealing, key, &question).unwrap();
@@ -151,7 +161,7 @@ async fn wrong_grants_are_refused_and_leave_the_right_one_alone() {
     let mut bench = Bench::new().await;
     let right = bench.accepted().await;
     type Change = fn(&mut Grant);
-    let changes: [Change; 8] = [
+    let changes: [Change; 11] = [
         |grant| grant.nonce = random(),
         |grant| grant.lender = NodeId(random()),
         |grant| grant.job = JobId(random()),
@@ -160,6 +170,9 @@ async fn wrong_grants_are_refused_and_leave_the_right_one_alone() {
         |grant| grant.label = Label::public(),
         |grant| grant.pseudonym = Pseudonym(random()),
         |grant| grant.not_after_s = now_s() - 301,
+        |grant| grant.not_after_s = now_s() - 2 * DAY_S,
+        |grant| grant.not_after_s = now_s() + 2 * DAY_S,
+        |grant| grant.not_after_s = u64::MAX,
     ];
     for change in changes {
         let mut wrong = right.clone();

@@ -119,8 +119,10 @@ impl Actor {
 
     /// A run has a lender.
     pub(super) fn serves(&mut self, run: RunId, lender: NodeId, model: ModelHash) {
-        if self.bench.serving.len() < SERVING_MAX {
-            self.bench.serving.insert(run, (lender, model));
+        self.bench.serving.insert(run, (lender, model));
+        // Grants that nobody opened stay behind; they must not keep later runs from counting.
+        while self.bench.serving.len() > SERVING_MAX {
+            self.bench.serving.pop_first();
         }
     }
 
@@ -141,7 +143,11 @@ impl Actor {
 
     /// A checker has compared, or could not.
     pub(super) fn checked(&mut self, checker: NodeId, check: u64, found: Option<Found>) {
-        let Some(out) = self.bench.out.remove(&check).filter(|out| out.checker == checker) else { return };
+        // Anybody may name any number: only the checker that was asked ends a check.
+        if self.bench.out.get(&check).is_none_or(|out| out.checker != checker) {
+            return;
+        }
+        let Some(out) = self.bench.out.remove(&check) else { return };
         let (check, Out { lender, model, .. }) = (CheckId(check), out);
         let input = match found.filter(|found| found.positions > 0 && found.different <= found.positions) {
             Some(Found { positions, different }) => {

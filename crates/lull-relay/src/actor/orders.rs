@@ -101,7 +101,8 @@ impl Actor {
     /// Looks whether the day is still the same.
     pub(super) fn look_at_the_day(&mut self) {
         let today = clock::day_of(clock::now_s());
-        if today != self.day {
+        // A clock that is set back gives nobody a day anew.
+        if today > self.day {
             self.day(today, Vec::new());
         }
     }

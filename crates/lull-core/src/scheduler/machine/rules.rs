@@ -28,14 +28,11 @@ impl Scheduler {
             let Some(job) = self.jobs.get(&id.0) else { continue };
             let Some(run) = job.runs.get(&id.1) else { continue };
             let (submitter, state, label) = (job.submitter, run.state, &run.submit.label);
-            let asked = self.fleet.rules().may_ask(label, &run.submit.model, &job.groups);
+            let asked = self.may_ask(submitter, &run.submit);
             let may_see = state.lender().is_none_or(|lender| self.fleet.may_see(lender, label).is_ok());
+            let bytes = state.model().is_none_or(|hash| self.fleet.rules().may_run(&run.submit.model, &hash).is_ok());
             // What has begun is for the lender to judge, who knows more of itself.
-            let bytes = match state {
-                State::Reserved(_, hash) => self.fleet.rules().may_run(&run.submit.model, &hash).is_ok(),
-                State::Waiting | State::Granted(_) | State::Running(_) => true,
-            };
-            let known = same.contains(label) || matches!(state, State::Waiting | State::Running(_));
+            let known = same.contains(label) || matches!(state, State::Waiting | State::Running(..));
             let lent = may_see && bytes && known;
             models.push(run.submit.model.clone());
             if let Err(denied) = asked {
@@ -59,13 +56,13 @@ impl Scheduler {
                 out.push(Output::Release { lender, job: id.0, epoch: id.1 });
                 self.requeue(now, id, out).into_iter().collect()
             }
-            State::Granted(_) => {
+            State::Granted(..) => {
                 if let Some(job) = self.jobs.get_mut(&id.0) {
                     job.lost = Some(id.1);
                 }
                 self.drop_run(now, id, Cut::Forbidden, out)
             }
-            State::Waiting | State::Running(_) => self.drop_run(now, id, Cut::Forbidden, out),
+            State::Waiting | State::Running(..) => self.drop_run(now, id, Cut::Forbidden, out),
         }
     }
 
@@ -79,13 +76,16 @@ impl Scheduler {
 
     /// Why the rules do not let this be asked.
     pub(super) fn denied(&self, submitter: NodeId, submit: &Submit) -> Option<Refusal> {
+        self.may_ask(submitter, submit).err().map(|denied| Refusal::Denied(Box::new(denied)))
+    }
+
+    fn may_ask(&self, submitter: NodeId, submit: &Submit) -> Result<(), Denied> {
         let rules = self.fleet.rules();
         if rules.login.as_ref().is_some_and(|login| login.required) && !self.fleet.has_logged_in(submitter) {
-            return Some(Refusal::Denied(Box::new(Denied::Login)));
+            return Err(Denied::Login);
         }
         let groups = self.fleet.groups(submitter).unwrap_or_default();
-        let asked = self.fleet.rules().may_ask(&submit.label, &submit.model, groups);
-        asked.err().map(|denied| Refusal::Denied(Box::new(denied)))
+        rules.may_ask(&submit.label, &submit.model, groups)
     }
 
     /// Which quota does not let this be asked today.
@@ -111,18 +111,19 @@ impl Scheduler {
         let day = self.budget.day();
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
         let Some(submit) = job.runs.get(&id.1).map(|run| &run.submit) else { return };
-        let lease = Lease { day, model: submit.model.clone(), tokens: estimate(submit) };
-        let user = User { name: &job.user, groups: &job.quota_groups };
-        self.budget.recount(&user, &lease.model, day, 0, lease.tokens);
+        let (user, groups) = (self.fleet.user(job.submitter), self.fleet.all_groups(job.submitter));
+        let (user, model) = (user.unwrap_or_default().to_owned(), submit.model.clone());
+        let lease = Lease { day, user, groups, model, tokens: estimate(submit) };
+        let by = User { name: &lease.user, groups: &lease.groups };
+        self.budget.recount(&by, &lease.model, day, 0, lease.tokens);
         job.leases.insert(id.1, lease);
     }
 
     /// A run has used so many tokens: the rest of its lease is free again.
     pub(super) fn give_back(&mut self, id: RunId, used: u64) {
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
-        let Some(Lease { day, model, tokens }) = job.leases.remove(&id.1) else { return };
-        let user = User { name: &job.user, groups: &job.quota_groups };
-        self.budget.recount(&user, &model, day, tokens, used);
+        let Some(Lease { day, user, groups, model, tokens }) = job.leases.remove(&id.1) else { return };
+        self.budget.recount(&User { name: &user, groups: &groups }, &model, day, tokens, used);
     }
 }
 

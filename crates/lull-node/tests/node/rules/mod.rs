@@ -157,8 +157,14 @@ impl Machine {
         };
         let seen = tokio::time::timeout(PATIENCE, until(self.node(), broken)).await;
         assert!(seen.is_ok(), "not off for \"{why}\": {:?}", status(&**self.node()).await.lending);
-        let said = self.rules().await.broken.expect("no reason in `lull policy list`");
-        assert!(said.contains(why), "{said}");
+        // The state changes a moment before the list does.
+        let mut events = self.node().events();
+        let waiting = async {
+            while !self.rules().await.broken.is_some_and(|said| said.contains(why)) {
+                let _ = events.recv().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("no reason in `lull policy list`");
     }
 
     /// As `lull policy list` shows them.

@@ -1,12 +1,16 @@
 //! On top of the test relay: brings each question to a lender and splices their streams, honestly or not.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use lull_types::{JobId, NodeId, Pseudonym};
 use lull_wire::{
     SecretKey, Signed,
-    control::{CatalogueModel, FromNode, FromRelay, Offer, Reserve, Submit},
+    control::{self, CatalogueModel, FromNode, FromRelay, Offer, Reserve, Submit},
     frame,
+    identity::{DeviceChain, SealingCertificate},
     job::{ANSWER_BYTES_MAX, Grant, HEADER_BYTES_MAX, JobHeader, Receipt, StreamEnd},
 };
 use quinn::{Connection, RecvStream, SendStream, VarInt};
@@ -17,8 +21,21 @@ use super::{
     relay::{Peers, Relay, Seen},
 };
 
+/// A grant on its way, with all that a malicious relay may exchange.
+pub(crate) struct Forgery<'a> {
+    pub(crate) grant: Grant,
+    pub(crate) signer: SecretKey,
+    pub(crate) chain: DeviceChain,
+    pub(crate) sealing: Signed<SealingCertificate>,
+    pub(crate) submitter: NodeId,
+    pub(crate) peers: &'a Peers,
+}
+
+/// What becomes of an answer's frame: its number, from 1, its body, and all that was kept of this answer and others.
+pub(crate) type Frames = fn(usize, Vec<u8>, &mut Vec<Vec<u8>>) -> Vec<Vec<u8>>;
+
 /// What a malicious relay does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Evil {
     /// Nothing.
     Honest,
@@ -40,6 +57,10 @@ pub(crate) enum Evil {
     Flip,
     /// Ends the answer's stream properly, but after its first token.
     Cut,
+    /// Changes a grant, or whom it leads to.
+    Grant(fn(&mut Forgery<'_>)),
+    /// Carries other frames of an answer than those that came.
+    Frames(Frames),
 }
 
 /// What the broker tells the test.
@@ -50,7 +71,14 @@ pub(crate) enum Note {
     Declined,
     Cancelled,
     Receipt(Receipt),
+    /// A message to the relay, as it came.
+    Told(Vec<u8>),
+    /// A frame of a job's stream, as the relay sees it.
+    Carried(Vec<u8>),
 }
+
+/// What a malicious relay keeps of all answers.
+type Kept = Arc<Mutex<Vec<Vec<u8>>>>;
 
 struct Asked {
     submitter: NodeId,
@@ -63,6 +91,7 @@ pub(crate) struct Broker {
     peers: Peers,
     grants: SecretKey,
     evil: Evil,
+    kept: Kept,
     offers: BTreeMap<NodeId, Offer>,
     asked: BTreeMap<JobId, Asked>,
     waiting: Vec<(NodeId, Submit)>,
@@ -76,6 +105,7 @@ pub(crate) fn broker(org: &Org, mut relay: Relay, evil: Evil) -> mpsc::Unbounded
         peers: relay.peers.clone(),
         grants: org.grants.clone(),
         evil,
+        kept: Kept::default(),
         offers: BTreeMap::new(),
         asked: BTreeMap::new(),
         waiting: Vec::new(),
@@ -97,12 +127,14 @@ impl Broker {
             Seen::Stream(send, receive) => {
                 let lenders: BTreeMap<JobId, Connection> =
                     self.asked.iter().map(|(job, asked)| (*job, self.peers.get(asked.lender).connection)).collect();
-                tokio::spawn(splice(send, receive, lenders, self.evil));
+                let (kept, notes) = (Arc::clone(&self.kept), self.notes.clone());
+                tokio::spawn(splice(send, receive, lenders, Wire { evil: self.evil, kept, notes }));
             }
         }
     }
 
     fn said(&mut self, node: NodeId, message: FromNode) {
+        let _ = self.notes.send(Note::Told(frame::encode(&message, control::BYTES_MAX).unwrap()));
         match message {
             FromNode::Offer(offer) => {
                 self.offers.insert(node, offer.clone());
@@ -197,23 +229,37 @@ impl Broker {
             Evil::GrantKey => signer = SecretKey::generate(),
             Evil::SubmitterKey => grant.submitter_key = lull_seal::EphemeralKey::generate().public(),
             Evil::Label => grant.label = lull_types::Label::public(),
-            Evil::Honest | Evil::Replay | Evil::Drop | Evil::Flip | Evil::Cut => {}
+            Evil::Grant(change) => {
+                let mut forgery = Forgery { grant, signer, chain, sealing, submitter: *submitter, peers: &self.peers };
+                change(&mut forgery);
+                Forgery { grant, signer, chain, sealing, .. } = forgery;
+            }
+            Evil::Honest | Evil::Replay | Evil::Drop | Evil::Flip | Evil::Cut | Evil::Frames(_) => {}
         }
         let grant = Signed::sign(&grant, &signer).unwrap();
         self.peers.say(*submitter, FromRelay::Granted { grant, lender: chain, sealing });
     }
 }
 
-async fn splice(send: SendStream, mut receive: RecvStream, lenders: BTreeMap<JobId, Connection>, evil: Evil) {
+/// How frames are carried.
+#[derive(Clone)]
+struct Wire {
+    evil: Evil,
+    kept: Kept,
+    notes: mpsc::UnboundedSender<Note>,
+}
+
+async fn splice(send: SendStream, mut receive: RecvStream, lenders: BTreeMap<JobId, Connection>, wire: Wire) {
     let header: JobHeader = frame::read(&mut receive, HEADER_BYTES_MAX).await.unwrap().unwrap();
     let lender = &lenders[&header.grant.claims().unwrap().job];
     let Ok((mut to_lender, from_lender)) = lender.open_bi().await else { return };
     frame::write(&mut to_lender, &header, HEADER_BYTES_MAX).await.unwrap();
-    tokio::join!(carry(receive, to_lender, Evil::Honest), carry(from_lender, send, evil));
+    let honest = Wire { evil: Evil::Honest, ..wire.clone() };
+    tokio::join!(carry(receive, to_lender, honest), carry(from_lender, send, wire));
 }
 
 /// Carries one direction, frame by frame, and passes resets and stops on.
-async fn carry(mut from: RecvStream, mut to: SendStream, evil: Evil) {
+async fn carry(mut from: RecvStream, mut to: SendStream, wire: Wire) {
     let cancelled = VarInt::from_u32(StreamEnd::Cancelled as u32);
     let mut count = 0;
     loop {
@@ -230,18 +276,24 @@ async fn carry(mut from: RecvStream, mut to: SendStream, evil: Evil) {
             return;
         };
         count += 1;
-        match (evil, count) {
+        let _ = wire.notes.send(Note::Carried(body.clone()));
+        let mut bodies = Vec::new();
+        match (wire.evil, count) {
             (Evil::Drop, 2) => continue,
             (Evil::Flip, 2) => body[3] ^= 1,
             (Evil::Cut, 6) => {
                 let _ = to.finish();
                 return;
             }
+            (Evil::Replay, _) => bodies.push(body.clone()),
             _ => {}
         }
-        let frame = [&u32::try_from(body.len()).unwrap().to_le_bytes(), body.as_slice()].concat();
-        let times = if evil == Evil::Replay { 2 } else { 1 };
-        for _ in 0..times {
+        match wire.evil {
+            Evil::Frames(change) => bodies = change(count, body, &mut wire.kept.lock().unwrap()),
+            _ => bodies.push(body),
+        }
+        for body in bodies {
+            let frame = [&u32::try_from(body.len()).unwrap().to_le_bytes(), body.as_slice()].concat();
             if to.write_all(&frame).await.is_err() {
                 let _ = from.stop(cancelled);
                 return;
