@@ -5,9 +5,10 @@ run_bench() {
   case "$name" in
     engine) build_worker; if [[ " $* " != *" --quick "* ]] && [ "$(uname -m)" = x86_64 ]; then build_worker v3; build_worker baseline; fi ;;
     pool | sandbox) build_worker ;;
+    trust) ;;
     yield) stage_packages; build_worker ;;
     app) desktop_packages Xvfb:xvfb dbus-daemon:dbus chromium:chromium; build_worker; build_window; programs+=(-p lull-app) ;;
-    *) die "'$name' is no bench: engine, pool, sandbox, yield, app" ;;
+    *) die "'$name' is no bench: engine, pool, sandbox, trust, yield, app" ;;
   esac
   cargo build --locked --release "${programs[@]}" --bins
   if [ "$name" = yield ]; then

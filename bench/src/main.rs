@@ -10,6 +10,7 @@ mod report;
 mod sandbox;
 mod setup;
 mod stats;
+mod trust;
 #[cfg(target_os = "linux")]
 mod yields;
 
@@ -45,6 +46,11 @@ const BENCHES: &[Bench] = &[
     },
     Bench { name: "pool", about: "what the pool adds to a worker alone, and what the relay spends", run: pool::run },
     Bench { name: "sandbox", about: "what confining a worker costs: decode, prefill and start", run: sandbox::run },
+    Bench {
+        name: "trust",
+        about: "revocation, a policy on its way to 200 nodes, joining and handshakes",
+        run: trust::run,
+    },
     #[cfg(target_os = "linux")]
     Bench {
         name: "yield",

@@ -20,12 +20,21 @@ use crate::{
 const AIM_KIB: f64 = 40.0;
 
 /// A connected node that does nothing.
-struct Idle {
+pub(crate) struct Idle {
     _connection: quinn::Connection,
     _control: (quinn::SendStream, quinn::RecvStream),
 }
 
-async fn idle(token: &Token, relay: &str, name: String) -> Result<Idle> {
+/// What a machine has after it has joined.
+pub(crate) struct Joined {
+    key: SecretKey,
+    chain: DeviceChain,
+    ca_sha256: [u8; 32],
+    identity: TransportIdentity,
+}
+
+/// Joins as `lull node enroll` does, but keeps nothing on the disk.
+pub(crate) async fn join(token: &Token, relay: &str, name: String) -> Result<Joined> {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let key = SecretKey::generate();
     let invitation = token.invitation.open(&token.root)?;
@@ -34,17 +43,29 @@ async fn idle(token: &Token, relay: &str, name: String) -> Result<Idle> {
     let chain = DeviceChain { invitation: token.invitation.clone(), device };
     let ca_sha256 = token.statement.open(&token.root)?.ca_sha256;
     let identity = enrol(&chain, &key, relay, ca_sha256).await?;
-    let connection = connect(relay, ca_sha256, Some(&identity)).await?;
-    let (mut send, mut recv) = connection.open_bi().await?;
-    let sealing = SealingCertificate { node: node_id(&key.public()), key: [1; 32], created_s: now_s };
-    let hello =
-        FromNode::Hello { chain, sealing: Signed::sign(&sealing, &key)?, version: "bench".into(), membership: None };
-    frame::write(&mut send, &hello, control::BYTES_MAX).await?;
-    let Some(FromRelay::Welcome { .. }) = frame::read(&mut recv, control::BYTES_MAX).await? else {
-        bail!("the relay does not welcome an idle node");
-    };
-    frame::write(&mut send, &FromNode::Offer(Offer::default()), control::BYTES_MAX).await?;
-    Ok(Idle { _connection: connection, _control: (send, recv) })
+    Ok(Joined { key, chain, ca_sha256, identity })
+}
+
+impl Joined {
+    /// Connects with its certificate, and is welcomed.
+    pub(crate) async fn greet(&self, relay: &str) -> Result<Idle> {
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let connection = connect(relay, self.ca_sha256, Some(&self.identity)).await?;
+        let (mut send, mut recv) = connection.open_bi().await?;
+        let sealing = SealingCertificate { node: node_id(&self.key.public()), key: [1; 32], created_s: now_s };
+        let (chain, sealing) = (self.chain.clone(), Signed::sign(&sealing, &self.key)?);
+        let hello = FromNode::Hello { chain, sealing, version: "bench".into(), membership: None };
+        frame::write(&mut send, &hello, control::BYTES_MAX).await?;
+        let Some(FromRelay::Welcome { .. }) = frame::read(&mut recv, control::BYTES_MAX).await? else {
+            bail!("the relay does not welcome an idle node");
+        };
+        frame::write(&mut send, &FromNode::Offer(Offer::default()), control::BYTES_MAX).await?;
+        Ok(Idle { _connection: connection, _control: (send, recv) })
+    }
+}
+
+async fn idle(token: &Token, relay: &str, name: String) -> Result<Idle> {
+    join(token, relay, name).await?.greet(relay).await
 }
 
 async fn enrol(chain: &DeviceChain, key: &SecretKey, relay: &str, ca_sha256: [u8; 32]) -> Result<TransportIdentity> {

@@ -2,9 +2,9 @@
 //! process, and workers that write scripted tokens at a known pace, so that only the way is measured.
 
 mod floor;
-mod idle;
+pub(crate) mod idle;
 mod latency;
-mod relay;
+pub(crate) mod relay;
 mod throughput;
 
 use anyhow::Result;
@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-fn row(metric: &str, value: f64, unit: &'static str) -> Row {
+pub(crate) fn row(metric: &str, value: f64, unit: &'static str) -> Row {
     Row { metric: metric.into(), engine: None, value, unit, peer: None, peer_value: None, ratio: None, limit: None }
 }
 
@@ -46,7 +46,7 @@ fn row(metric: &str, value: f64, unit: &'static str) -> Row {
     clippy::cast_sign_loss,
     reason = "an index into a small sorted list"
 )]
-fn quantile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let at = ((sorted.len().saturating_sub(1)) as f64 * share).round() as usize;

@@ -59,6 +59,11 @@ impl Pool {
         Ok(Node::start(&self.home(name).await?, NodeOptions::default()).await?)
     }
 
+    /// The program `lull`.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.org.programs.bin.join(format!("lull{}", std::env::consts::EXE_SUFFIX))
+    }
+
     /// The scripted worker's program.
     pub(crate) fn worker(&self) -> PathBuf {
         self.org.programs.bin.join("lull-worker-scripted")
