@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use lull_core::job::{Answer, Input};
 use lull_seal::{AnswerOpener, EphemeralKey};
-use lull_types::{ChatRequest, Code, Epoch, Fault, ModelHash};
+use lull_types::{ChatRequest, Code, Epoch, Fault, FinishReason, ModelHash};
 use lull_wire::{
     FrameError, PublicKey, Signed, frame,
     job::{
@@ -65,16 +65,16 @@ struct Expected {
 impl Expected {
     fn of(attempt: &Attempt) -> Result<Self, Fault> {
         let grant = attempt.grant.claims().map_err(|error| Fault::new(Code::BadSeal, error.to_string()))?;
-        let mut output = OutputHash::default();
-        attempt.prefix.iter().for_each(|id| output.push(*id));
+        let output = OutputHash::after(&attempt.prefix);
         let Sealed { device, model, .. } = attempt.lender;
         let statement = AnswerStatement { job: grant.job, epoch: attempt.epoch, model, output_sha256: [0; 32] };
         Ok(Self { statement, output, device })
     }
 
     /// Whether the lender stands by the whole answer as it came.
-    fn check(&self, signed: Option<&Signed<AnswerStatement>>) -> Result<(), Fault> {
-        let expected = AnswerStatement { output_sha256: self.output.finish(), ..self.statement.clone() };
+    fn check(&self, end: (FinishReason, &str), signed: Option<&Signed<AnswerStatement>>) -> Result<(), Fault> {
+        let output_sha256 = self.output.clone().finish(end.0, end.1);
+        let expected = AnswerStatement { output_sha256, ..self.statement.clone() };
         let found = signed.and_then(|signed| signed.open(&self.device).ok());
         if found.as_ref() == Some(&expected) {
             return Ok(());
@@ -189,11 +189,11 @@ async fn hear(
             }
             AnswerBody::Prefilled { prompt_tokens, .. } => Answer::Prefilled { prompt_tokens },
             AnswerBody::Token(token) => {
-                expected.output.push(token.id);
+                expected.output.push(&token);
                 Answer::Token(token)
             }
             AnswerBody::Done { finish, usage, tail, signed } => {
-                expected.check(signed.as_ref())?;
+                expected.check((finish, &tail), signed.as_ref())?;
                 Answer::Done { finish, usage, tail }
             }
             AnswerBody::Failed(fault) => Answer::Failed(fault),

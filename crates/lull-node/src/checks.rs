@@ -6,7 +6,9 @@ use std::{sync::Arc, time::Duration};
 
 use lull_core::job::{Answer, Input};
 use lull_seal::EphemeralKey;
-use lull_types::{ChatRequest, Code, Epoch, Fault, JobId, Label, Message, ModelHash, Role, Sampling, Usage};
+use lull_types::{
+    ChatRequest, Code, Epoch, Fault, FinishReason, JobId, Label, Message, ModelHash, Role, Sampling, Usage,
+};
 use lull_wire::{
     Signed,
     control::{Found, FromNode, Submit},
@@ -47,8 +49,42 @@ pub(crate) struct Check {
 
 /// What one run wrote, and who and with which bytes.
 struct Wrote {
-    ids: Vec<u32>,
+    answer: Written,
     model: ModelHash,
+}
+
+/// An answer to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Written {
+    /// Ids, each with the text that became final with it.
+    tokens: Vec<(u32, String)>,
+    finish: FinishReason,
+    /// Text that was held back.
+    tail: String,
+}
+
+impl Written {
+    /// Where another's answer is not this one, from a token on: its tokens first, then its end.
+    fn difference(&self, from: usize, ours: &Self) -> Difference {
+        let theirs = &self.tokens[from..];
+        let common = theirs.iter().zip(&ours.tokens).position(|(theirs, ours)| theirs != ours);
+        // An answer that ends too early or too late differs there.
+        let longer = theirs.len() != ours.tokens.len();
+        match common.or_else(|| longer.then(|| theirs.len().min(ours.tokens.len()))) {
+            Some(at) => Difference::At(from + at),
+            None if (self.finish, &self.tail) == (ours.finish, &ours.tail) => Difference::None,
+            None => Difference::AtTheEnd,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Difference {
+    None,
+    /// A token, or none where there is one.
+    At(usize),
+    /// Every token is the same, and how it ends is not.
+    AtTheEnd,
 }
 
 impl Check {
@@ -64,20 +100,24 @@ impl Check {
 
     async fn compare(&mut self) -> Result<Found, Fault> {
         let request = Arc::new(question(&self.model, &self.label));
-        let theirs = self.ask(Epoch::FIRST, &request, Vec::new(), None).await?;
+        let Wrote { answer: theirs, model } = self.ask(Epoch::FIRST, &request, Vec::new(), None).await?;
+        let ids: Vec<u32> = theirs.tokens.iter().map(|(id, _)| *id).collect();
         let (mut epoch, mut different, mut from) = (Epoch::FIRST, 0, 0);
         while different < DIFFERENCES_MAX {
             epoch = Epoch(epoch.0 + 1);
-            let ours = self.ask(epoch, &request, theirs.ids[..from].to_vec(), Some(theirs.model)).await?.ids;
-            let Some(at) = first_difference(&theirs.ids[from..], &ours) else { break };
+            let ours = self.ask(epoch, &request, ids[..from].to_vec(), Some(model)).await?.answer;
+            from = match theirs.difference(from, &ours) {
+                Difference::None => break,
+                Difference::At(at) => at + 1,
+                Difference::AtTheEnd => ids.len(),
+            };
             different += 1;
-            from += at + 1;
-            if from >= theirs.ids.len() {
+            if from >= ids.len() {
                 break;
             }
         }
         // The end is a position, too.
-        let compared = if different < DIFFERENCES_MAX { theirs.ids.len() + 1 } else { from };
+        let compared = if different < DIFFERENCES_MAX { ids.len() + 1 } else { from };
         Ok(Found { positions: u32::try_from(compared).unwrap_or(u32::MAX), different })
     }
 
@@ -139,7 +179,7 @@ impl Check {
         if let Ok(receipt) = Signed::sign(&receipt, &identity.key) {
             session.say(FromNode::Receipt(receipt));
         }
-        written.map(|(ids, _)| Wrote { ids, model: lender.grant.model })
+        written.map(|(answer, _)| Wrote { answer, model: lender.grant.model })
     }
 
     async fn granted(&mut self, wanted: Epoch) -> Result<crate::submitter::Granted, Fault> {
@@ -155,13 +195,13 @@ impl Check {
     }
 }
 
-async fn collect(mut heard: mpsc::Receiver<Heard>) -> Result<(Vec<u32>, Usage), Fault> {
-    let mut ids = Vec::new();
+async fn collect(mut heard: mpsc::Receiver<Heard>) -> Result<(Written, Usage), Fault> {
+    let mut tokens = Vec::new();
     while let Some(heard) = heard.recv().await {
         match heard {
             Heard::Input(Input::Frame { answer, .. }) => match answer {
-                Answer::Token(token) => ids.push(token.id),
-                Answer::Done { usage, .. } => return Ok((ids, usage)),
+                Answer::Token(token) => tokens.push((token.id, token.text)),
+                Answer::Done { finish, usage, tail } => return Ok((Written { tokens, finish, tail }, usage)),
                 Answer::Failed(fault) => return Err(fault),
                 Answer::Prefilled { .. } => {}
             },
@@ -170,12 +210,6 @@ async fn collect(mut heard: mpsc::Receiver<Heard>) -> Result<(Vec<u32>, Usage), 
         }
     }
     Err(Fault::new(Code::LenderLost, "the answer broke off"))
-}
-
-/// Where the lender's tokens are not ours. An answer that ends too early or too late differs there.
-fn first_difference(theirs: &[u32], ours: &[u32]) -> Option<usize> {
-    let common = theirs.iter().zip(ours).position(|(theirs, ours)| theirs != ours);
-    common.or_else(|| (theirs.len() != ours.len()).then(|| theirs.len().min(ours.len())))
 }
 
 /// A question of the checker's own, seldom the same twice and not unlike those of people.
@@ -218,13 +252,27 @@ fn question(model: &str, label: &Label) -> ChatRequest {
 mod tests {
     use super::*;
 
+    fn written(tokens: &[(u32, &str)], finish: FinishReason, tail: &str) -> Written {
+        let tokens = tokens.iter().map(|(id, text)| (*id, (*text).to_owned())).collect();
+        Written { tokens, finish, tail: tail.to_owned() }
+    }
+
     #[test]
     fn one_changed_token_is_one_difference() {
-        assert_eq!(first_difference(&[1, 2, 3], &[1, 2, 3]), None);
-        assert_eq!(first_difference(&[1, 9, 3], &[1, 2, 3]), Some(1));
-        assert_eq!(first_difference(&[1], &[1, 2]), Some(1));
-        assert_eq!(first_difference(&[1, 2], &[1]), Some(1));
-        assert_eq!(first_difference(&[], &[]), None);
+        use Difference::{At, AtTheEnd, None};
+        let theirs = written(&[(1, "a"), (2, "b"), (3, "c")], FinishReason::Stop, "");
+        let ours = |tokens: &[(u32, &str)]| written(tokens, FinishReason::Stop, "");
+        assert_eq!(theirs.difference(0, &theirs), None);
+        assert_eq!(theirs.difference(0, &ours(&[(1, "a"), (9, "b"), (3, "c")])), At(1));
+        assert_eq!(theirs.difference(0, &ours(&[(1, "a"), (2, "x"), (3, "c")])), At(1), "the words alone");
+        assert_eq!(theirs.difference(2, &ours(&[(3, "c")])), None);
+        assert_eq!(theirs.difference(2, &ours(&[(4, "c")])), At(2));
+        assert_eq!(theirs.difference(2, &ours(&[])), At(2), "it should have ended");
+        assert_eq!(theirs.difference(0, &ours(&[(1, "a"), (2, "b"), (3, "c"), (4, "d")])), At(3), "it ended early");
+        assert_eq!(theirs.difference(2, &written(&[(3, "c")], FinishReason::Length, "")), AtTheEnd);
+        assert_eq!(theirs.difference(2, &written(&[(3, "c")], FinishReason::Stop, "!")), AtTheEnd);
+        let empty = ours(&[]);
+        assert_eq!(empty.difference(0, &empty), None);
     }
 
     #[test]

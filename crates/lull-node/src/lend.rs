@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use lull_engine::{GenerateRequest, Generation, Step};
 use lull_seal::{AnswerSealer, SealingKey};
-use lull_types::{Code, Epoch, Fault, Usage};
+use lull_types::{Code, Epoch, Fault, FinishReason, Usage};
 use lull_wire::{
     Signed, frame,
     job::{
@@ -195,7 +195,7 @@ impl Answer {
             sealer,
             epoch,
             usage,
-            output: OutputHash::default(),
+            output: OutputHash::after(&[]),
             measured,
             first_token: None,
             blocked: Duration::ZERO,
@@ -270,7 +270,7 @@ impl Answer {
     /// Has the slot's worker begin; the wait for a model to load counts, and can be cancelled.
     async fn generate(&mut self, question: Question, permit: &Permit) -> Result<Generation, Stop> {
         let Question { messages, sampling, prefix, asker: _ } = question;
-        prefix.iter().for_each(|id| self.output.push(*id));
+        self.output = OutputHash::after(&prefix);
         if sampling.max_tokens > permit.claimed.max_tokens {
             let text = "the question asks for a longer answer than was reserved; ask again";
             return Err(Stop::Failed(Fault::new(Code::BadRequest, text)));
@@ -313,7 +313,7 @@ impl Answer {
                 Step::Token(token) => {
                     self.usage.completion_tokens += 1;
                     self.first_token.get_or_insert_with(Instant::now);
-                    self.output.push(token.id);
+                    self.output.push(&token);
                     (AnswerBody::Token(token), false)
                 }
                 Step::Done { finish, usage, tail } => {
@@ -321,7 +321,8 @@ impl Answer {
                     if stood_still(&permit.stance) == still_before {
                         self.measure();
                     }
-                    (AnswerBody::Done { finish, usage, tail, signed: self.statement(permit) }, true)
+                    let signed = self.statement(permit, finish, &tail);
+                    (AnswerBody::Done { finish, usage, tail, signed }, true)
                 }
             };
             let writing = Instant::now();
@@ -338,9 +339,9 @@ impl Answer {
     }
 
     /// This machine's word on the whole answer.
-    fn statement(&self, permit: &Permit) -> Option<Signed<AnswerStatement>> {
+    fn statement(&self, permit: &Permit, finish: FinishReason, tail: &str) -> Option<Signed<AnswerStatement>> {
         let grant = &permit.claimed.grant;
-        let output_sha256 = self.output.finish();
+        let output_sha256 = self.output.clone().finish(finish, tail);
         let statement = AnswerStatement { job: grant.job, epoch: grant.epoch, model: grant.model, output_sha256 };
         Signed::sign(&statement, &permit.identity.key).ok()
     }

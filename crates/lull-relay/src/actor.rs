@@ -316,7 +316,7 @@ impl Actor {
         self.fabric.close(node, convert::revoked());
     }
 
-    fn said(&mut self, input: Input, check: Option<u64>) {
+    fn said(&mut self, mut input: Input, check: Option<u64>) {
         if self.is_draining
             && let Input::Submit { submitter, submit } = &input
         {
@@ -324,8 +324,14 @@ impl Actor {
             self.refuse(*submitter, submit.job, submit.epoch, reason);
             return;
         }
-        match (&input, check) {
-            (Input::Submit { submitter, submit }, Some(check)) => self.direct(*submitter, submit, check),
+        match (&mut input, check) {
+            (Input::Submit { submitter, submit }, Some(check)) => match self.direct(*submitter, check) {
+                Some(lender) => submit.check = Some(lender),
+                None => {
+                    let reason = Fault::new(Code::BadRequest, "this check is not asked for, or not any more");
+                    return self.refuse(*submitter, submit.job, submit.epoch, reason);
+                }
+            },
             (Input::Offer { node, offer }, _) => self.offered(*node, offer),
             _ => {}
         }

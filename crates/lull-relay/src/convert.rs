@@ -124,6 +124,8 @@ fn to_submit(submit: control::Submit) -> scheduler::Submit {
         prompt_tokens: submit.prompt_tokens,
         max_tokens: submit.max_tokens,
         submitter_key: submit.submitter_key,
+        // The relay says whom a check is for, not whoever asks.
+        check: None,
     }
 }
 

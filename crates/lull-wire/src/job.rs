@@ -94,29 +94,58 @@ pub struct AnswerStatement {
     pub epoch: Epoch,
     /// The exact model.
     pub model: ModelHash,
-    /// SHA-256 over the ids of the whole answer, those of earlier runs included, each as four little-endian bytes.
+    /// SHA-256 of the whole answer: [`OutputHash`].
     #[serde(with = "serde_bytes")]
     pub output_sha256: [u8; 32],
 }
 
 impl Document for AnswerStatement {
-    const DOMAIN: &'static str = "lull answer statement 1";
+    const DOMAIN: &'static str = "lull answer statement 2";
 }
 
-/// What [`AnswerStatement::output_sha256`] is made of.
-#[derive(Debug, Clone, Default)]
+/// What [`AnswerStatement::output_sha256`] is made of: the ids of earlier runs, each token of this one with its text, why
+/// it ended, and the text that was held back. Numbers are four little-endian bytes; each text and the list of ids come
+/// after their length, so that no two answers are written alike.
+#[derive(Debug, Clone)]
 pub struct OutputHash(Sha256);
 
 impl OutputHash {
-    /// One more token.
-    pub fn push(&mut self, id: u32) {
-        self.0.update(id.to_le_bytes());
+    /// Of an answer that goes on after the tokens of earlier runs.
+    #[must_use]
+    pub fn after(prefix: &[u32]) -> Self {
+        let mut hash = Self(Sha256::new());
+        hash.length(prefix.len());
+        prefix.iter().for_each(|id| hash.0.update(id.to_le_bytes()));
+        hash
     }
 
-    /// The hash so far.
+    /// One more token.
+    pub fn push(&mut self, token: &Token) {
+        self.0.update([1]);
+        self.0.update(token.id.to_le_bytes());
+        self.text(&token.text);
+    }
+
+    /// The whole answer's.
     #[must_use]
-    pub fn finish(&self) -> [u8; 32] {
-        self.0.clone().finalize().into()
+    pub fn finish(mut self, finish: FinishReason, tail: &str) -> [u8; 32] {
+        let why = match finish {
+            FinishReason::Stop => 0,
+            FinishReason::Length => 1,
+        };
+        self.0.update([2, why]);
+        self.text(tail);
+        self.0.finalize().into()
+    }
+
+    fn text(&mut self, text: &str) {
+        self.length(text.len());
+        self.0.update(text);
+    }
+
+    fn length(&mut self, length: usize) {
+        // Frames are far smaller than what would not fit.
+        self.0.update(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
     }
 }
 

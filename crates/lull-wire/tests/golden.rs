@@ -214,13 +214,13 @@ fn job(golden: &mut Golden) {
     let usage = Usage { prompt_tokens: 12, completion_tokens: 30 };
     let done = |signed| AnswerBody::Done { finish: FinishReason::Length, usage, tail: "…".into(), signed };
     golden.check("job.done", &frame(done(None)));
-    let mut output = OutputHash::default();
-    output.push(300_000);
+    let mut output = OutputHash::after(&[7, 8]);
+    output.push(&Token { position: 2, id: 300_000, text: "Lull".into(), logprob: None, top: Vec::new() });
     let statement = AnswerStatement {
         job: JobId([4; 16]),
         epoch: Epoch(2),
         model: ModelHash([7; 32]),
-        output_sha256: output.finish(),
+        output_sha256: output.finish(FinishReason::Length, "…"),
     };
     golden.check("job.done.signed", &frame(done(Some(Signed::sign(&statement, &key(3)).unwrap()))));
     golden.check("job.failed", &frame(AnswerBody::Failed(fault())));

@@ -79,8 +79,18 @@ impl Item<'_> {
         method: &str,
         body: &B,
     ) -> zbus::Message {
+        self.try_call(path, interface, method, body).unwrap()
+    }
+
+    fn try_call<B: serde::Serialize + zbus::zvariant::DynamicType>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &B,
+    ) -> zbus::Result<zbus::Message> {
         let call = self.panel.connection.call_method(Some(self.service.as_str()), path, Some(interface), method, body);
-        self.panel.runtime.block_on(async { tokio::time::timeout(GUARD, call).await.unwrap().unwrap() })
+        self.panel.runtime.block_on(async { tokio::time::timeout(GUARD, call).await.unwrap() })
     }
 
     fn property(&self, name: &str) -> OwnedValue {
@@ -130,12 +140,22 @@ impl Item<'_> {
         }
     }
 
-    /// Chooses the row that says this.
+    /// Chooses the row that says this. A menu may be drawn anew between the look and the click, which takes the row
+    /// away under the pointer: a person looks again and clicks again, and so does this.
     pub(crate) fn choose(&self, label: &str) {
-        let menu = self.menu_when(label, |menu| menu.iter().any(|row| row.enabled && row.label == label));
-        let row = menu.iter().find(|row| row.label == label).unwrap();
-        let body = (row.id, "clicked", Value::from(0_i32), 0_u32);
-        self.call("/MenuBar", "com.canonical.dbusmenu", "Event", &body);
+        let began = std::time::Instant::now();
+        loop {
+            let menu = self.menu_when(label, |menu| menu.iter().any(|row| row.enabled && row.label == label));
+            let row = menu.iter().find(|row| row.label == label).unwrap();
+            let body = (row.id, "clicked", Value::from(0_i32), 0_u32);
+            match self.try_call("/MenuBar", "com.canonical.dbusmenu", "Event", &body) {
+                Ok(_) => return,
+                Err(zbus::Error::MethodError(name, Some(_), _)) if name == "org.freedesktop.DBus.Error.InvalidArgs" => {
+                }
+                Err(error) => panic!("{label} cannot be chosen: {error}"),
+            }
+            assert!(began.elapsed() < GUARD, "{label} is never there when it is clicked");
+        }
     }
 
     /// Waits until it has left the bus.

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use lull_types::{Code, Epoch, JobId, ModelHash, NodeId, Usage};
 
 use super::{
-    CatalogueEntry, Cut, DECLINE_AVOID_MS, DECLINE_PAUSE_MS, DECLINES_MAX, DEMO_MODEL, DIRECTED_MAX, ENDED_MEMORY_MAX,
+    CatalogueEntry, Cut, DECLINE_AVOID_MS, DECLINE_PAUSE_MS, DECLINES_MAX, DEMO_MODEL, ENDED_MEMORY_MAX,
     ENDED_MEMORY_MS, GRANT_OPEN_MAX_MS, Granted, Input, JOBS_PER_NODE_MAX, KNOWN_MODELS_MAX, LINE_SCAN_MAX, Load,
     NO_OFFER_WAIT_MS, Offer, OpenRefusal, Output, RESERVE_MAX_MS, RUN_MAX_MS, Refusal, Reserve, Submit, Team,
     WAIT_MAX_MS, WAITING_MAX,
@@ -28,8 +28,6 @@ pub struct Scheduler {
     fair: Fair,
     budget: Budget,
     known: BTreeSet<String>,
-    /// Jobs that are to be asked for, and the one lender that each may go to.
-    directed: BTreeMap<JobId, NodeId>,
     run_timers: BTreeSet<(Millis, JobId, Epoch)>,
     pauses: BTreeSet<(Millis, NodeId)>,
     ended: VecDeque<(Millis, JobId)>,
@@ -42,8 +40,6 @@ pub struct Scheduler {
 struct Job {
     submitter: NodeId,
     team: Team,
-    /// The one lender that it may go to, if it is to check that one.
-    only: Option<NodeId>,
     latest: Epoch,
     runs: BTreeMap<Epoch, Run>,
     /// When its last run ended.
@@ -121,7 +117,6 @@ impl Scheduler {
             fair: Fair::default(),
             budget: Budget::default(),
             known,
-            directed: BTreeMap::new(),
             run_timers: BTreeSet::new(),
             pauses: BTreeSet::new(),
             ended: VecDeque::new(),
@@ -152,11 +147,6 @@ impl Scheduler {
             Input::Finished { job, epoch, lender_lost } => self.finished(now, (job, epoch), lender_lost, &mut out),
             Input::Settled { job, epoch, usage } => self.settled((job, epoch), usage),
             Input::Cancel { submitter, job } => self.cancel(now, submitter, job, &mut out),
-            Input::Directed { job, lender } => {
-                if self.directed.len() < DIRECTED_MAX {
-                    self.directed.insert(job, lender);
-                }
-            }
             Input::Quarantined { node, on } => {
                 self.fleet.quarantine(node, on);
                 let models = self.fleet.models_of(node);
@@ -297,7 +287,6 @@ impl Scheduler {
         let entry = self.jobs.entry(job).or_insert_with(|| Job {
             submitter,
             team: team.clone(),
-            only: None,
             latest: epoch,
             runs: BTreeMap::new(),
             ended: now,
@@ -307,8 +296,6 @@ impl Scheduler {
             lost: None,
         });
         entry.latest = epoch;
-        // Each run of a check may be for another.
-        entry.only = self.directed.remove(&job);
         let (team, model) = (entry.team.clone(), submit.model.clone());
         let place = self.next_place;
         self.next_place += 1;
@@ -558,7 +545,7 @@ impl Scheduler {
             prompt_tokens: submit.prompt_tokens,
             max_tokens: submit.max_tokens,
             avoid: &avoid,
-            only: job.only,
+            only: submit.check,
         })
     }
 

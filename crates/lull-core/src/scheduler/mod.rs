@@ -45,8 +45,6 @@ pub const WAITING_MAX: usize = 100_000;
 pub const ENDED_MEMORY_MS: u64 = 600_000;
 /// The most ended jobs that are remembered.
 pub const ENDED_MEMORY_MAX: usize = 65_536;
-/// The most jobs that are directed and not asked for yet.
-pub const DIRECTED_MAX: usize = 1_024;
 /// The most model names that are known.
 pub const KNOWN_MODELS_MAX: usize = 4_096;
 /// How many jobs of one line are looked at to find one that a free lender may take.
@@ -95,6 +93,9 @@ pub struct Submit {
     pub max_tokens: u32,
     /// The submitter's key for this run: carried, not read.
     pub submitter_key: [u8; 32],
+    /// The one lender that it may go to: the organisation checks its answers. Nobody has signed in for such a run, and
+    /// it takes nothing of anybody's quota; every other rule counts.
+    pub check: Option<NodeId>,
 }
 
 /// What happens.
@@ -192,13 +193,6 @@ pub enum Input {
         submitter: NodeId,
         /// The job.
         job: JobId,
-    },
-    /// The next run that is asked for this job goes to this lender or to nobody: it checks its answers.
-    Directed {
-        /// The job.
-        job: JobId,
-        /// The lender.
-        lender: NodeId,
     },
     /// A node gets no job any more, or may have some again.
     Quarantined {

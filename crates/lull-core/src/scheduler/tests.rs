@@ -40,6 +40,7 @@ fn submit(n: u8, epoch: u32, model: &str) -> Submit {
         prompt_tokens: 100,
         max_tokens: 100,
         submitter_key: [n; 32],
+        check: None,
     }
 }
 

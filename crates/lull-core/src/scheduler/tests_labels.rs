@@ -351,6 +351,7 @@ impl World {
             prompt_tokens: 1 + self.dice.roll(900) as u32,
             max_tokens: 1 + self.dice.roll(1_000) as u32,
             submitter_key: [0; 32],
+            check: None,
         };
         self.ask_careless(at, &submit);
         let directed = self.roll(40) == 0;

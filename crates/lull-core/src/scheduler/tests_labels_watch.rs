@@ -17,16 +17,13 @@ impl World {
         }
     }
 
-    pub(super) fn submit(&mut self, at: usize, submit: Submit, directed: bool) {
+    pub(super) fn submit(&mut self, at: usize, mut submit: Submit, directed: bool) {
         if !self.machines[at].up {
             return;
         }
         let id = (submit.job, submit.epoch);
         let only = directed.then(|| self.roll(MACHINES as u64) as usize);
-        if let Some(lender) = only {
-            let lender = self.machines[lender].node;
-            self.step(Input::Directed { job: submit.job, lender });
-        }
+        submit.check = only.map(|lender| self.machines[lender].node);
         let may_not = self.forbids(at, &submit, None);
         self.runs.insert(id, Asked { by: at, submit: submit.clone(), stage: Stage::Waiting, only });
         self.step(Input::Submit { submitter: self.machines[at].node, submit });
@@ -41,7 +38,8 @@ impl World {
     pub(super) fn forbids(&self, by: usize, submit: &Submit, there: Option<(usize, ModelHash)>) -> Vec<No> {
         let (rules, asker) = (&self.policy, &self.machines[by]);
         let Submit { label, model, .. } = submit;
-        let mut no = oracle::asking(rules, label, model, &asker.groups, asker.logged_in);
+        let known = asker.logged_in || submit.check.is_some();
+        let mut no = oracle::asking(rules, label, model, &asker.groups, known);
         if let Some((lender, hash)) = there {
             let lender = &self.machines[lender];
             no.extend(oracle::lending(rules, label, &lender.groups));
@@ -270,7 +268,8 @@ impl World {
     fn nothing_forbidden_goes_on(&self) {
         for run in self.runs.values() {
             let (by, submit) = (&self.machines[run.by], &run.submit);
-            let mut no = oracle::asking(&self.policy, &submit.label, &submit.model, &by.groups, by.logged_in);
+            let known = by.logged_in || submit.check.is_some();
+            let mut no = oracle::asking(&self.policy, &submit.label, &submit.model, &by.groups, known);
             if let Some((at, hash)) = run.stage.at() {
                 let lender = &self.machines[at];
                 no.extend(oracle::lending(&self.policy, &submit.label, &lender.groups));

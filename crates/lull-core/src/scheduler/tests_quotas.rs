@@ -376,6 +376,7 @@ impl Office {
             prompt_tokens: 1 + self.dice.roll(1_500) as u32,
             max_tokens: 1 + self.dice.roll(2_000) as u32,
             submitter_key: [0; 32],
+            check: None,
         };
         if let Some(again) = again.filter(|_| self.dice.roll(3) == 0) {
             // Grows over all jobs, so that no epoch is a job's second.

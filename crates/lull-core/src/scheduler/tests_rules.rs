@@ -317,6 +317,7 @@ impl World {
             prompt_tokens: 10,
             max_tokens: 10,
             submitter_key: [0; 32],
+            check: None,
         };
         self.lie(dice, submitter, &submit);
         self.counts.jobs += 1;

@@ -42,6 +42,7 @@ async fn answered(asker: &Member, number: usize) -> NodeId {
 #[ignore = "now and then no check ends within its jobs: docs/known-faults.md"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lender_that_alters_one_token_in_fifty_is_found_out() {
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let org = Org::new();
     let relay = org.relay().await;
     let script = Script { length: 60, ..Script::default() };

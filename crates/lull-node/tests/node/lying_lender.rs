@@ -28,6 +28,7 @@ const MODEL: ModelHash = ModelHash([6; 32]);
 /// An answer as an honest lender would give it, to be spoilt.
 struct Answer {
     frames: Vec<(AnswerFrame, bool)>,
+    end: (FinishReason, String),
     statement: AnswerStatement,
     /// The lender's own key.
     signer: SecretKey,
@@ -38,24 +39,32 @@ struct Answer {
 impl Answer {
     fn honest(grant: &Grant, signer: &SecretKey, grants: &SecretKey) -> Self {
         let frame = |body| (AnswerFrame { epoch: grant.epoch, body }, false);
-        let mut output = OutputHash::default();
+        let mut output = OutputHash::after(&[]);
         let mut frames = vec![frame(AnswerBody::Prefilled { prompt_tokens: 4, machine: String::new() })];
         for position in 0..2 {
             let id = 40 + position;
-            output.push(id);
             let token = Token { position, id, text: "x".into(), logprob: None, top: Vec::new() };
+            output.push(&token);
             frames.push(frame(AnswerBody::Token(token)));
         }
-        let output_sha256 = output.finish();
+        let output_sha256 = output.finish(FinishReason::Stop, "");
         let statement = AnswerStatement { job: grant.job, epoch: grant.epoch, model: grant.model, output_sha256 };
-        Self { frames, statement, signer: signer.clone(), signed: true, grants: grants.clone() }
+        Self {
+            frames,
+            end: (FinishReason::Stop, String::new()),
+            statement,
+            signer: signer.clone(),
+            signed: true,
+            grants: grants.clone(),
+        }
     }
 
     /// With its end, which carries the statement.
     fn whole(mut self) -> Vec<(AnswerFrame, bool)> {
         let signed = self.signed.then(|| Signed::sign(&self.statement, &self.signer).unwrap());
         let usage = Usage { prompt_tokens: 4, completion_tokens: 2 };
-        let body = AnswerBody::Done { finish: FinishReason::Stop, usage, tail: String::new(), signed };
+        let (finish, tail) = self.end;
+        let body = AnswerBody::Done { finish, usage, tail, signed };
         let epoch = self.frames[0].0.epoch;
         self.frames.push((AnswerFrame { epoch, body }, true));
         self.frames
@@ -65,7 +74,7 @@ impl Answer {
 type Spoil = fn(&mut Answer);
 
 /// With as many tokens as whoever asks has seen by then.
-const CASES: [(&str, Code, usize, Spoil); 11] = [
+const CASES: [(&str, Code, usize, Spoil); 14] = [
     ("no signature", Code::BadSeal, 2, |a| a.signed = false),
     ("the relay's signature", Code::BadSeal, 2, |a| a.signer = a.grants.clone()),
     ("a stranger's signature", Code::BadSeal, 2, |a| a.signer = SecretKey::generate()),
@@ -77,6 +86,12 @@ const CASES: [(&str, Code, usize, Spoil); 11] = [
         let Some((AnswerFrame { body: AnswerBody::Token(token), .. }, _)) = a.frames.last_mut() else { panic!() };
         token.id += 1;
     }),
+    ("another text than the word is on", Code::BadSeal, 2, |a| {
+        let Some((AnswerFrame { body: AnswerBody::Token(token), .. }, _)) = a.frames.last_mut() else { panic!() };
+        token.text = "y".into();
+    }),
+    ("another end than the word is on", Code::BadSeal, 2, |a| a.end.0 = FinishReason::Length),
+    ("another last word than the word is on", Code::BadSeal, 2, |a| a.end.1 = "!".into()),
     ("a token less than the word is on", Code::BadSeal, 1, |a| drop(a.frames.pop())),
     ("a token that says it is the end", Code::BadFrame, 1, |a| a.frames[2].1 = true),
     ("a token of another run", Code::BadFrame, 1, |a| a.frames[2].0.epoch = Epoch(2)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lull_core::{
     integrity::{self, CheckId, Checked, Evidence, Integrity, Output, Policy, Role},
-    scheduler::{self, Input, Submit},
+    scheduler::{self, Input},
 };
 use lull_policy::Checks;
 use lull_types::{Label, ModelHash, NodeId};
@@ -133,12 +133,13 @@ impl Actor {
         }
     }
 
-    /// A checker asks for a lender: the one it is to check, and itself after that.
-    pub(super) fn direct(&mut self, submitter: NodeId, submit: &Submit, check: u64) {
-        let Some(out) = self.bench.out.get_mut(&check).filter(|out| out.checker == submitter) else { return };
+    /// A checker asks for a lender: the one it is to check, and itself after that. None when it is not asked to check,
+    /// or not any more.
+    pub(super) fn direct(&mut self, submitter: NodeId, check: u64) -> Option<NodeId> {
+        let out = self.bench.out.get_mut(&check).filter(|out| out.checker == submitter)?;
         let lender = if out.begun { out.checker } else { out.lender };
         out.begun = true;
-        self.input(Input::Directed { job: submit.job, lender });
+        Some(lender)
     }
 
     /// A checker has compared, or could not.
@@ -190,8 +191,7 @@ impl Actor {
 
     fn canary(&mut self, check: CheckId, out: Out) {
         let name = self.bench.offers.get(&out.lender).and_then(|models| models.get(&out.model)).cloned();
-        let label = self.label_for(out);
-        let (Some(model), Some(label)) = (name, label) else {
+        let Some((model, label)) = name.and_then(|name| self.label_for(out, &name).map(|label| (name, label))) else {
             return self.judge(integrity::Input::Failed { check });
         };
         self.bench.out.insert(check.0, out);
@@ -203,15 +203,15 @@ impl Actor {
     }
 
     /// A label that both may have to do with: checks obey labels like everything else.
-    fn label_for(&self, out: Out) -> Option<Label> {
+    fn label_for(&self, out: Out, model: &str) -> Option<Label> {
         let takes = |node: NodeId, label: &Label| self.bench.labels.get(&node).is_some_and(|all| all.contains(label));
-        let may_send = |label: &Label| {
+        let may_ask = |label: &Label| {
             let groups = self.scheduler.groups(out.checker).unwrap_or_default();
-            self.bench.rules.may_send(label, groups).is_ok()
+            self.bench.rules.may_ask(label, model, groups).is_ok()
         };
         [Label::internal(), Label::public()]
             .into_iter()
-            .find(|label| takes(out.lender, label) && takes(out.checker, label) && may_send(label))
+            .find(|label| takes(out.lender, label) && takes(out.checker, label) && may_ask(label))
     }
 
     fn quarantine(&mut self, lender: NodeId, evidence: &Evidence) {

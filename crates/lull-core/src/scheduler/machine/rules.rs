@@ -81,7 +81,8 @@ impl Scheduler {
 
     fn may_ask(&self, submitter: NodeId, submit: &Submit) -> Result<(), Denied> {
         let rules = self.fleet.rules();
-        if rules.login.as_ref().is_some_and(|login| login.required) && !self.fleet.has_logged_in(submitter) {
+        let required = submit.check.is_none() && rules.login.as_ref().is_some_and(|login| login.required);
+        if required && !self.fleet.has_logged_in(submitter) {
             return Err(Denied::Login);
         }
         let groups = self.fleet.groups(submitter).unwrap_or_default();
@@ -90,6 +91,9 @@ impl Scheduler {
 
     /// Which quota does not let this be asked today.
     pub(super) fn not_allowed(&self, submitter: NodeId, submit: &Submit) -> Option<Refusal> {
+        if submit.check.is_some() {
+            return None;
+        }
         let groups = self.fleet.all_groups(submitter);
         let user = User { name: self.fleet.user(submitter).unwrap_or_default(), groups: &groups };
         let Exhausted { quota, left } = self.budget.check(&user, &submit.model, estimate(submit)).err()?;
@@ -110,7 +114,9 @@ impl Scheduler {
     pub(super) fn lease(&mut self, id: RunId) {
         let day = self.budget.day();
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
-        let Some(submit) = job.runs.get(&id.1).map(|run| &run.submit) else { return };
+        let Some(submit) = job.runs.get(&id.1).map(|run| &run.submit).filter(|submit| submit.check.is_none()) else {
+            return;
+        };
         let (user, groups) = (self.fleet.user(job.submitter), self.fleet.all_groups(job.submitter));
         let (user, model) = (user.unwrap_or_default().to_owned(), submit.model.clone());
         let lease = Lease { day, user, groups, model, tokens: estimate(submit) };
