@@ -411,6 +411,7 @@ const fn another_lender_may_do(code: Code) -> bool {
             | Code::WorkerMemory
             | Code::WorkerProtocol
             | Code::Unconfined
+            | Code::Forbidden
             | Code::ModelBroken
             | Code::BadSeal
             | Code::BadFrame

@@ -82,6 +82,14 @@ fn a_fault_that_no_other_lender_can_help_is_not_retried() {
 }
 
 #[test]
+fn what_the_rules_forbid_on_one_machine_may_run_on_another() {
+    let mut job = granted_job();
+    let fault = Fault::new(Code::Forbidden, "not here any more");
+    let out = job.handle(NOW, Input::StreamEnded { epoch: FIRST, fault });
+    assert!(out.contains(&Output::Ask { epoch: SECOND }), "{out:?}");
+}
+
+#[test]
 fn only_the_next_position_is_accepted_and_never_more_than_asked() {
     for wrong in [1, 7, u32::MAX] {
         let mut job = granted_job();

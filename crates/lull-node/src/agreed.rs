@@ -91,8 +91,12 @@ pub struct AgreedFiles {
 pub(crate) struct Agreed {
     /// The policy among them, or why it cannot be followed.
     pub(crate) policy: Result<Option<PolicyNow>, Fault>,
-    /// Settings and organisation's rules together.
-    pub(crate) rules: Result<Arc<Effective>, Fault>,
+    /// What can be followed of settings and organisation's rules, together.
+    pub(crate) readable: Arc<Effective>,
+    /// Whether that is all that the organisation says here.
+    pub(crate) org: Result<(), Fault>,
+    /// Whether that is all that anybody says here.
+    pub(crate) rules: Result<(), Fault>,
     /// The pause, which may be over by now.
     pub(crate) paused: Result<Option<Paused>, Fault>,
 }
@@ -140,13 +144,13 @@ impl AgreedFiles {
     /// # Errors
     /// [`Code::Storage`] when a file cannot be read or followed; the sentence says where and why.
     pub fn effective(&self) -> Result<Effective, Fault> {
-        self.effective_under(self.orders.ruling()?.as_ref())
+        let Agreed { readable, rules, .. } = self.read();
+        rules.map(|()| Arc::unwrap_or_clone(readable))
     }
 
-    fn effective_under(&self, ruling: Option<&Ruling>) -> Result<Effective, Fault> {
+    fn settings(&self) -> Result<Option<Settings>, Fault> {
         let path = self.settings_file();
-        let settings = text(&path)?.map(|text| Settings::parse(&path.display().to_string(), &text)).transpose()?;
-        Ok(resolve(settings.as_ref(), ruling.map(|ruling| &ruling.policy), self.machine_rules()?.as_ref()))
+        Ok(text(&path)?.map(|text| Settings::parse(&path.display().to_string(), &text)).transpose()?)
     }
 
     fn machine_rules(&self) -> Result<Option<Policy>, Fault> {
@@ -259,12 +263,16 @@ impl AgreedFiles {
 
     /// What the files say now.
     pub(crate) fn read(&self) -> Agreed {
-        let ruling = self.orders.ruling();
-        let rules = match &ruling {
-            Ok(ruling) => self.effective_under(ruling.as_ref()).map(Arc::new),
-            Err(fault) => Err(fault.clone()),
-        };
-        Agreed { policy: ruling.map(|ruling| ruling.as_ref().map(PolicyNow::of)), rules, paused: self.paused() }
+        let (ruling, machine, settings) = (self.orders.ruling(), self.machine_rules(), self.settings());
+        let policy = ruling.as_ref().map(|ruling| ruling.as_ref().map(PolicyNow::of)).map_err(Clone::clone);
+        let org = ruling.as_ref().map(drop).and(machine.as_ref().map(drop)).map_err(Clone::clone);
+        let rules = org.as_ref().map(drop).and(settings.as_ref().map(drop)).map_err(Clone::clone);
+        let (ruling, machine, settings) = (ruling.ok().flatten(), machine.ok().flatten(), settings.ok().flatten());
+        // What a person allows counts only where everything is known that may forbid it.
+        let settings = settings.filter(|_| rules.is_ok());
+        let policies = (ruling.as_ref().map(|ruling| &ruling.policy), machine.as_ref());
+        let readable = Arc::new(resolve(settings.as_ref(), policies.0, policies.1));
+        Agreed { policy, readable, org, rules, paused: self.paused() }
     }
 
     fn stamps(&self) -> [Stamp; 5] {
@@ -352,18 +360,18 @@ fn follow_every(
         let mut tick = interval(every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
+            let asked = tokio::select! {
                 () = stop.cancelled() => return,
                 () = sender.closed() => return,
-                _ = tick.tick() => {}
-                () = asked.notified() => {}
-            }
+                _ = tick.tick() => false,
+                () = asked.notified() => true,
+            };
             let (files, old) = (files.clone(), seen.clone());
-            let over = sender.borrow().is_over(now_s());
+            let anew = asked || sender.borrow().is_over(now_s());
             // A disk that does not answer holds up this task only.
             let looked = tokio::task::spawn_blocking(move || {
                 let stamps = files.stamps();
-                (over || stamps != old).then(|| (stamps, files.read()))
+                (anew || stamps != old).then(|| (stamps, files.read()))
             });
             let Ok(found) = looked.await else { return };
             let Some((stamps, agreed)) = found else { continue };
@@ -497,6 +505,22 @@ mod tests {
     }
 
     #[test]
+    fn one_broken_file_takes_nothing_from_what_the_organisation_says_in_another() {
+        let place = place();
+        let internal = lull_types::Label::internal();
+        let asks = |agreed: &Agreed| agreed.readable.org.may_ask(&internal, "m", &["sales".into()]).is_ok();
+        fs::write(&place.machine, "[use]\ngroups = [\"hr\"]\n").unwrap();
+        assert!(!asks(&place.files.read()));
+        fs::write(place.files.settings_file(), "lend = 1").unwrap();
+        let agreed = place.files.read();
+        assert!(!asks(&agreed), "a broken setting of the person's frees nobody");
+        assert!(agreed.rules.is_err() && agreed.org.is_ok(), "{agreed:?}");
+        fs::write(&place.machine, "lend = 1").unwrap();
+        let agreed = place.files.read();
+        assert!(agreed.org.is_err(), "what the organisation says is not known: {agreed:?}");
+    }
+
+    #[test]
     fn a_pause_outlasts_the_node_until_its_owner_resumes() {
         let place = place();
         assert_eq!(place.files.paused().unwrap(), None);
@@ -573,7 +597,7 @@ mod tests {
     }
 
     fn enabled(agreed: &Agreed) -> Option<bool> {
-        agreed.rules.as_ref().map(|rules| rules.enabled.value).ok()
+        agreed.rules.is_ok().then_some(agreed.readable.enabled.value)
     }
 
     #[tokio::test]

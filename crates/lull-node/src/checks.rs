@@ -152,7 +152,7 @@ impl Check {
             model,
         };
         let identity = self.sight.rulebook.identity.borrow().clone();
-        let (rules, denied) = (self.sight.rulebook.org(), self.sight.rulebook.denied.borrow().clone());
+        let (rules, denied) = (self.sight.rulebook.org(), self.sight.rulebook.denied()?);
         let law = Law { rules: &rules, denied: &denied };
         let lender = trust::check_granted(&granted, &asked, &identity, law, now_s())?;
         let (frames, heard) = mpsc::channel(FRAMES_MAX);

@@ -18,6 +18,9 @@ use crate::{
     orders::{Anchor, OrderFiles},
 };
 
+/// Whom the organisation has shut out, or why that is not known.
+pub(crate) type Denied = Result<Arc<DenyList>, Fault>;
+
 /// Words of the relay that may wait.
 pub(crate) const INBOX_MAX: usize = 16;
 
@@ -33,7 +36,7 @@ pub(crate) struct Herald {
     pub(crate) identity: watch::Receiver<Arc<Identity>>,
     pub(crate) link: watch::Receiver<LinkState>,
     pub(crate) rules: watch::Receiver<RulesNow>,
-    pub(crate) denied: watch::Sender<Arc<DenyList>>,
+    pub(crate) denied: watch::Sender<Denied>,
     pub(crate) inbox: mpsc::Receiver<Word>,
     /// Has the rules read again at once.
     pub(crate) look: Arc<Notify>,
@@ -91,9 +94,10 @@ impl Herald {
                 Some(kept.err().map(|fault| (version, fault)))
             }
             Word::Denied(signed) => {
-                let kept = tokio::task::spawn_blocking(move || files.keep_denied(&anchor, &signed)).await.ok()?;
-                match kept {
-                    Ok(list) => drop(self.denied.send_replace(Arc::new(list))),
+                let known = self.denied.borrow().clone().ok();
+                let keep = move || files.keep_denied(&anchor, known.as_deref(), &signed);
+                match tokio::task::spawn_blocking(keep).await.ok()? {
+                    Ok(list) => drop(self.denied.send_replace(Ok(Arc::new(list)))),
                     Err(fault) => {
                         tracing::error!(code = %fault.code, reason = fault.message, "a deny-list does not count")
                     }

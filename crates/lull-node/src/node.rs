@@ -12,7 +12,7 @@ use lull_policy::Effective;
 use lull_sandbox::Freezer;
 use lull_seal::SealingKey;
 use lull_types::{ChatRequest, Code, Event, Fault, Layers, LendingView, NodeId, Request, Response, StatusView};
-use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate, policy::DenyList};
+use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -481,7 +481,7 @@ async fn wait_for_the_end(tasks: TaskTracker, ran: RanLog, lock: HomeLock, stopp
 /// The organisation's word as it comes, and where it goes.
 struct Heard {
     files: OrderFiles,
-    denied: watch::Sender<Arc<DenyList>>,
+    denied: watch::Sender<herald::Denied>,
     inbox: mpsc::Receiver<herald::Word>,
 }
 
@@ -494,7 +494,7 @@ impl Heard {
         sandbox: Sandbox,
     ) -> (Self, Rulebook, mpsc::Sender<herald::Word>) {
         let files = files.orders().clone();
-        let (denied_sender, denied) = watch::channel(Arc::new(files.denied(&Anchor::of(&identity.borrow()))));
+        let (denied_sender, denied) = watch::channel(files.denied(&Anchor::of(&identity.borrow())));
         let rulebook = Rulebook { rules, denied, identity: identity.clone(), sandbox, dedicated };
         let (herald, inbox) = mpsc::channel(herald::INBOX_MAX);
         (Self { files, denied: denied_sender, inbox }, rulebook, herald)

@@ -48,7 +48,7 @@ pub(crate) struct Ruling {
 #[derive(Debug, Clone)]
 pub(crate) struct OrderFiles {
     home: Home,
-    /// The newest policy of root's that was seen here, whatever became of its file since.
+    /// The newest policy of root's that this process has seen, whatever could be kept of it.
     newest: Arc<AtomicU64>,
 }
 
@@ -64,9 +64,21 @@ impl OrderFiles {
         Self { home, newest: Arc::default() }
     }
 
-    /// The lowest version that counts: what the invitation demands, or what was seen since this was made.
-    fn floor(&self, anchor: &Anchor) -> u64 {
-        anchor.floor.max(self.newest.load(Ordering::Acquire))
+    /// The lowest version that counts: what the invitation demands, or the newest that was ever seen here.
+    fn floor(&self, anchor: &Anchor) -> Result<u64, Fault> {
+        Ok(anchor.floor.max(self.newest.load(Ordering::Acquire)).max(self.newest_kept()?))
+    }
+
+    /// The newest version that was seen here, as it was written down.
+    fn newest_kept(&self) -> Result<u64, Fault> {
+        let path = self.newest_file();
+        let Some(bytes) = home::read(&path)? else { return Ok(0) };
+        let version = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+        version.ok_or_else(|| damaged(&path, "it is not a version"))
+    }
+
+    fn newest_file(&self) -> PathBuf {
+        self.home.path().join("policy.newest")
     }
 
     pub(crate) fn policy_file(&self) -> PathBuf {
@@ -84,7 +96,7 @@ impl OrderFiles {
     pub(crate) fn ruling(&self) -> Result<Option<Ruling>, Fault> {
         let Some(anchor) = Identity::anchor(&self.home)? else { return Ok(None) };
         let Some(document) = self.kept(&anchor)? else {
-            let floor = self.floor(&anchor);
+            let floor = self.floor(&anchor)?;
             if floor == 0 {
                 return Ok(None);
             }
@@ -94,7 +106,7 @@ impl OrderFiles {
             );
             return Err(Fault::new(Code::Expired, text));
         };
-        let known = self.floor(&anchor);
+        let known = self.floor(&anchor)?;
         if document.version < known {
             return Err(unfollowed(&PolicyFault::Rollback { known, got: document.version }));
         }
@@ -123,9 +135,15 @@ impl OrderFiles {
         let known = self.kept(anchor).ok().flatten();
         let policy = PolicyDocument::open(signed, &anchor.root, &anchor.statement.org, known.as_ref())
             .map_err(|why| refused(&why))?;
-        let floor = self.floor(anchor);
+        // Where the number cannot be read, a new policy from root is what mends it.
+        let floor = self.floor(anchor).unwrap_or(anchor.floor);
         if policy.version < floor {
             return Err(refused(&PolicyFault::Rollback { known: floor, got: policy.version }));
+        }
+        // From here on nothing older counts, whether this one can be kept or not.
+        self.newest.fetch_max(policy.version, Ordering::AcqRel);
+        if self.newest_kept().ok() != Some(policy.version) {
+            home::write(&self.newest_file(), format!("{}\n", policy.version).as_bytes())?;
         }
         if known.is_some_and(|known| known.version == policy.version) {
             return Ok(false);
@@ -135,25 +153,38 @@ impl OrderFiles {
     }
 
     /// Whom the organisation has shut out, as far as this machine has heard.
-    pub(crate) fn denied(&self, anchor: &Anchor) -> DenyList {
-        let signed = stored::<DenyList>(&self.denied_file()).ok().flatten();
-        signed.and_then(|signed| DenyList::open(&signed, &anchor.statement, 0).ok()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// Why that is not known: nobody is believed until the relay has said it again.
+    pub(crate) fn denied(&self, anchor: &Anchor) -> Result<Arc<DenyList>, Fault> {
+        let path = self.denied_file();
+        let Some(signed) = stored::<DenyList>(&path)? else { return Ok(Arc::default()) };
+        let list = DenyList::open(&signed, &anchor.statement, 0);
+        list.map(Arc::new).map_err(|why| damaged(&path, &why.to_string()))
     }
 
-    /// Keeps a deny-list, if it is the relay's and none newer is known.
+    /// Keeps a deny-list, if it is the relay's and not older than what is known. One that the disk does not take counts
+    /// until this process ends.
     ///
     /// # Errors
     /// Why it does not count. What counted before still does.
-    pub(crate) fn keep_denied(&self, anchor: &Anchor, signed: &Signed<DenyList>) -> Result<DenyList, Fault> {
-        let known = self.denied(anchor);
-        let list = DenyList::open(signed, &anchor.statement, known.version).map_err(|why| {
+    pub(crate) fn keep_denied(
+        &self,
+        anchor: &Anchor,
+        known: Option<&DenyList>,
+        signed: &Signed<DenyList>,
+    ) -> Result<DenyList, Fault> {
+        let version = known.map_or(0, |known| known.version);
+        let list = DenyList::open(signed, &anchor.statement, version).map_err(|why| {
             Fault::new(
                 Code::BadSeal,
                 format!("the relay's list of machines that were shut out does not count: {why}; tell IT"),
             )
         })?;
-        if list != known {
-            store(&self.denied_file(), signed)?;
+        if known != Some(&list)
+            && let Err(fault) = store(&self.denied_file(), signed)
+        {
+            tracing::error!(reason = fault.message, "a deny-list cannot be kept");
         }
         Ok(list)
     }
@@ -162,6 +193,7 @@ impl OrderFiles {
     pub(crate) fn forget(home: &Home) -> Result<(), Fault> {
         let files = Self::new(home.clone());
         home::remove(&files.policy_file())?;
+        home::remove(&files.newest_file())?;
         home::remove(&files.denied_file())
     }
 }
@@ -175,21 +207,70 @@ fn refused(why: &PolicyFault) -> Fault {
     Fault::new(Code::BadSeal, format!("the policy that the relay sent does not count: {why}; tell IT"))
 }
 
+fn damaged(path: &Path, why: &str) -> Fault {
+    let text = format!("{} is damaged ({why}); the relay sends it again at the next connection", path.display());
+    Fault::new(Code::Storage, text)
+}
+
 fn stored<T: lull_wire::Document>(path: &Path) -> Result<Option<Signed<T>>, Fault> {
-    let damaged = |why: &str| {
-        let text = format!("{} is damaged ({why}); the relay sends it again at the next connection", path.display());
-        Fault::new(Code::Storage, text)
-    };
     // Reading a pipe or a device may never end.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(damaged("it is not a file"));
+        return Err(damaged(path, "it is not a file"));
     }
     let Some(bytes) = home::read(path)? else { return Ok(None) };
-    frame::decode(&bytes).map(Some).map_err(|_| damaged("it is not what the relay sent"))
+    frame::decode(&bytes).map(Some).map_err(|_| damaged(path, "it is not what the relay sent"))
 }
 
 fn store<T: lull_wire::Document>(path: &Path, signed: &Signed<T>) -> Result<(), Fault> {
     let bytes = frame::encode(signed, DOCUMENT_BYTES_MAX)
         .map_err(|error| Fault::new(Code::BadFrame, format!("what the relay sent is too long to keep: {error}")))?;
     home::write(path, &bytes[frame::LENGTH_BYTES..])
+}
+
+#[cfg(test)]
+mod tests {
+    use lull_types::NodeId;
+    use lull_wire::SecretKey;
+
+    use super::*;
+
+    fn anchor(relay: &SecretKey) -> Anchor {
+        let root = SecretKey::generate().public();
+        let statement = RelayStatement { org: "Acme".into(), ca_sha256: [0; 32], grant_key: relay.public(), serial: 1 };
+        Anchor { root, statement, floor: 0 }
+    }
+
+    #[test]
+    fn a_damaged_deny_list_lets_nobody_in_until_the_relay_says_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = OrderFiles::new(Home::open(folder.path()).unwrap());
+        let relay = SecretKey::generate();
+        let anchor = anchor(&relay);
+        assert_eq!(*files.denied(&anchor).unwrap(), DenyList::default(), "nobody was ever shut out");
+        let list = DenyList { version: 7, nodes: vec![NodeId([1; 16])], members: Vec::new() };
+        let signed = Signed::sign(&list, &relay).unwrap();
+        files.keep_denied(&anchor, None, &signed).unwrap();
+        assert_eq!(*files.denied(&anchor).unwrap(), list);
+        let mut bytes = fs::read(files.denied_file()).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(files.denied_file(), bytes).unwrap();
+        let fault = files.denied(&anchor).unwrap_err();
+        assert!(fault.message.contains("denied.signed is damaged"), "{fault}");
+        files.keep_denied(&anchor, None, &signed).unwrap();
+        assert_eq!(*files.denied(&anchor).unwrap(), list);
+    }
+
+    #[test]
+    fn a_deny_list_counts_whether_it_can_be_kept_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = OrderFiles::new(Home::open(folder.path()).unwrap());
+        let relay = SecretKey::generate();
+        let anchor = anchor(&relay);
+        fs::create_dir(files.denied_file()).unwrap();
+        let list = DenyList { version: 7, nodes: vec![NodeId([1; 16])], members: Vec::new() };
+        let kept = files.keep_denied(&anchor, None, &Signed::sign(&list, &relay).unwrap()).unwrap();
+        assert_eq!(kept, list);
+        let older = Signed::sign(&DenyList { version: 6, ..list.clone() }, &relay).unwrap();
+        assert!(files.keep_denied(&anchor, Some(&kept), &older).is_err(), "what cannot be kept is not forgotten");
+    }
 }

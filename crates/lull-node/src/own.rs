@@ -109,7 +109,15 @@ fn stored(home: &Home) -> Vec<StoredView> {
     let things = [
         (
             Stored::Identity,
-            within(&["node.json", "device.key", "member.key", "transport.json", "policy.signed", "denied.signed"]),
+            within(&[
+                "node.json",
+                "device.key",
+                "member.key",
+                "transport.json",
+                "policy.signed",
+                "policy.newest",
+                "denied.signed",
+            ]),
         ),
         (Stored::Settings, within(&["settings.toml", "pause.json", "prefs.json", "prefs.damaged"])),
         (Stored::Keys, within(&["keys.json"])),

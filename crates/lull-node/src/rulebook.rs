@@ -11,13 +11,13 @@ use lull_wire::{
 };
 use tokio::sync::watch;
 
-use crate::{confinement::Sandbox, identity::Identity, lending::RulesNow};
+use crate::{confinement::Sandbox, herald::Denied, identity::Identity, lending::RulesNow};
 
 /// The rules as they are now, and what of this machine they are about.
 #[derive(Debug, Clone)]
 pub(crate) struct Rulebook {
     pub(crate) rules: watch::Receiver<RulesNow>,
-    pub(crate) denied: watch::Receiver<Arc<DenyList>>,
+    pub(crate) denied: watch::Receiver<Denied>,
     pub(crate) identity: watch::Receiver<Arc<Identity>>,
     pub(crate) sandbox: Sandbox,
     /// Nobody sits at this machine.
@@ -94,7 +94,15 @@ impl Rulebook {
     /// # Errors
     /// [`Code::Forbidden`].
     pub(crate) fn prove(&self, asker: Option<&Asker>, grant: &Signed<Grant>) -> Result<Proved, Fault> {
-        prove(asker, grant, &self.identity.borrow().root, &self.denied.borrow())
+        prove(asker, grant, &self.identity.borrow().root, self.denied()?.as_ref())
+    }
+
+    /// Whom the organisation has shut out.
+    ///
+    /// # Errors
+    /// When that is not known.
+    pub(crate) fn denied(&self) -> Denied {
+        self.denied.borrow().clone()
     }
 
     /// Whether a question may be asked from here.

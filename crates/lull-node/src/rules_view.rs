@@ -1,21 +1,16 @@
 //! The rules as the files alone have them, where no node runs that could be asked.
 
-use lull_policy::resolve;
 use lull_types::RulesView;
 
 use crate::{AgreedFiles, agreed::Agreed};
 
 impl AgreedFiles {
-    /// Every rule as it counts by these files. Where they cannot be followed, `broken` says why, nothing is lent, and
-    /// the rules are Lull's own.
+    /// Every rule as it counts by these files. Where not all of them can be followed, `broken` says why, nothing is lent,
+    /// and the rules are what is known of the organisation's.
     #[must_use]
     pub fn rules(&self) -> RulesView {
-        let Agreed { policy, rules, paused } = self.read();
-        let policy = policy.unwrap_or_default();
-        match rules {
-            Ok(rules) => self.view(&rules, policy, paused.err().as_ref()),
-            Err(fault) => self.view(&resolve(None, None, None), policy, Some(&fault)),
-        }
+        let Agreed { policy, readable, rules, paused, .. } = self.read();
+        self.view(&readable, policy.unwrap_or_default(), rules.err().or(paused.err()).as_ref())
     }
 }
 

@@ -98,6 +98,22 @@ pub(crate) struct Submitter {
     checking: Arc<AtomicUsize>,
 }
 
+/// One check that is under way, until this is dropped, however it ends.
+struct Turn(Arc<AtomicUsize>);
+
+impl Turn {
+    fn take(checking: Arc<AtomicUsize>) -> Self {
+        checking.fetch_add(1, Ordering::Relaxed);
+        Self(checking)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Submitter {
     pub(crate) fn new(
         sight: Sight,
@@ -175,13 +191,13 @@ impl Submitter {
         self.jobs.insert(job, inbox);
         let check = Check { job, check, model, label, sight: self.sight.clone(), messages };
         let (checking, stop) = (self.checking.clone(), self.sight.stop.clone());
-        checking.fetch_add(1, Ordering::Relaxed);
+        let turn = Turn::take(checking);
         self.tasks.spawn(async move {
+            let _turn = turn;
             tokio::select! {
                 () = check.run() => {}
                 () = stop.cancelled() => {}
             }
-            checking.fetch_sub(1, Ordering::Relaxed);
             job
         });
     }

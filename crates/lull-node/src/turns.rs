@@ -307,7 +307,7 @@ impl Driver {
             model: self.model,
         };
         let identity = self.sight.rulebook.identity.borrow().clone();
-        let (rules, denied) = (self.sight.rulebook.org(), self.sight.rulebook.denied.borrow().clone());
+        let (rules, denied) = (self.sight.rulebook.org(), self.sight.rulebook.denied()?);
         let law = Law { rules: &rules, denied: &denied };
         let lender = trust::check_granted(&granted, &asked, &identity, law, now_s())
             .inspect_err(|fault| tracing::warn!(job = %self.job, code = %fault.code, "a grant was not accepted"))?;

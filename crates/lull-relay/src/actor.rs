@@ -57,8 +57,8 @@ pub(crate) enum Event {
     Said { node: NodeId, generation: u64, input: Box<Input>, check: Option<u64> },
     /// A checker says what it has found.
     Checked { node: NodeId, generation: u64, check: u64, found: Option<Found> },
-    /// An administrator lets a quarantined node back.
-    Released { node: NodeId },
+    /// An administrator lets a node back; whether it was kept away.
+    Released { node: NodeId, reply: oneshot::Sender<bool> },
     /// A node opened a job's stream.
     Open { node: NodeId, job: JobId, epoch: Epoch, reply: oneshot::Sender<Result<Opened, StreamEnd>> },
     /// A job's stream ended.
@@ -237,7 +237,8 @@ impl Actor {
                     self.checked(node, check, found);
                 }
             }
-            Event::Released { node } => self.release(node),
+            // Whoever asked may be gone already.
+            Event::Released { node, reply } => drop(reply.send(self.release(node))),
             Event::Person { node, generation, person } => {
                 if self.is_current(node, generation) {
                     let Person { user, groups, .. } = person;

@@ -187,25 +187,27 @@ pub fn revoke(dir: &Path, node: &str) -> Result<Revoked, RelayError> {
     }
 }
 
-/// Lets a quarantined node back, named as for [`revoke`]; a running relay gives it jobs again at once.
+/// Lets back a quarantined node, or a checker that the running relay does not believe; named as for [`revoke`]. A
+/// running relay follows at once.
 ///
 /// # Errors
-/// [`RelayError::NoSuchNode`] when nothing or too much fits, or it is not quarantined; [`RelayError::NotReached`].
+/// [`RelayError::NoSuchNode`] when nothing or too much fits, or it is neither; [`RelayError::NotReached`].
 pub fn release(dir: &Path, node: &str) -> Result<NodeRow, RelayError> {
     let db = open(dir)?;
     let row = find(ledger::nodes(&db).map_err(ledger_fault)?, node)?;
     let let_back = |db: &Connection| ledger::release(db, row.node, clock::now_s(), &administrator());
-    if !ledger::in_transaction(&db, let_back).map_err(ledger_fault)? {
-        return Err(RelayError::NoSuchNode(format!(
-            "{} is not quarantined: `lull admin nodes` lists who is",
-            row.name
-        )));
-    }
+    let written = ledger::in_transaction(&db, let_back).map_err(ledger_fault)?;
     let body = RevokeBody { node: row.node };
     let body = serde_json::to_vec(&body).map_err(|error| RelayError::BadRequest(error.to_string()))?;
     match call(dir, "POST", "/admin/release", &body) {
-        Reply::NobodyRuns => Ok(row),
         Reply::Answer(answer) if answer.status == 204 => Ok(row),
+        Reply::NobodyRuns if written => Ok(row),
+        // It began after the quarantine was written down, or has not heard of it.
+        Reply::Answer(answer) if answer.status == 404 && written => Ok(row),
+        Reply::Answer(Answer { status: 404, .. }) | Reply::NobodyRuns => Err(RelayError::NoSuchNode(format!(
+            "{} is neither quarantined (`lull admin nodes` lists who is) nor a checker that is not believed",
+            row.name
+        ))),
         Reply::Answer(answer) => Err(RelayError::NotReached(format!("it answered {}", answer.status))),
         Reply::NotReached(why) => Err(RelayError::NotReached(why)),
     }

@@ -158,9 +158,12 @@ async fn release(State(admin): State<Arc<Admin>>, headers: HeaderMap, body: Byte
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let Ok(RevokeBody { node }) = serde_json::from_slice(&body) else { return StatusCode::BAD_REQUEST.into_response() };
-    match admin.shared.events.send(Event::Released { node }).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    let (reply, answer) = oneshot::channel();
+    let asked = admin.shared.events.send(Event::Released { node, reply }).await;
+    match (asked, timeout(Duration::from_millis(SNAPSHOT_MAX_MS), answer).await) {
+        (Ok(()), Ok(Ok(true))) => StatusCode::NO_CONTENT.into_response(),
+        (Ok(()), Ok(Ok(false))) => StatusCode::NOT_FOUND.into_response(),
+        _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 

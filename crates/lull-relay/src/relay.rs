@@ -54,7 +54,7 @@ struct Known {
     standing: Standing,
     today: u64,
     used: Vec<Used>,
-    quarantined: Vec<NodeId>,
+    quarantined: Vec<(NodeId, u64)>,
 }
 
 impl Known {
@@ -117,7 +117,7 @@ impl Relay {
         let judge = judge_seed(&home.secret);
         let granter = Granter::new(home.grant_key.clone(), &home.secret);
         let mut actor = Actor::new(scheduler, fabric.clone(), granter, records.clone(), Arc::clone(&metrics), judge);
-        actor.quarantined_before(&known.quarantined);
+        actor.quarantined_before(&known.quarantined, clock::now_s());
         actor.day(known.today, known.used);
         actor.follow(known.standing);
         let logins = Logins::new(actor.rules.subscribe());

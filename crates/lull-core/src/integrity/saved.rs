@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, VecDeque};
 use lull_types::{ModelHash, NodeId};
 
 use super::{
-    CHECKERS_MAX, DAY_MS, Evidence, Integrity, LENDERS_MAX, MachineKind, RECENT_MAX, SCORE_MAX, TRAILS_MAX, Trail,
+    CHECKERS_MAX, Evidence, Integrity, LENDERS_MAX, MachineKind, RECENT_MAX, SCORE_MAX, TRAILS_MAX, Trail,
     choose::DUE,
     machine::{Checker, Lender},
 };
@@ -21,6 +21,8 @@ pub struct Saved {
     pub checkers: Vec<SavedChecker>,
     /// What honest machines were seen to differ.
     pub cells: Vec<SavedCell>,
+    /// When lenders were quarantined within the last day, the latest at the end.
+    pub quarantines: Vec<Millis>,
 }
 
 /// A lender's record.
@@ -96,6 +98,7 @@ impl Integrity {
                     different,
                 })
                 .collect(),
+            quarantines: self.quarantines.iter().copied().collect(),
         }
     }
 
@@ -128,10 +131,8 @@ impl Integrity {
         judge.calibration.restore(saved.cells.into_iter().map(|cell| {
             ((cell.model, cell.lender_kind, cell.checker_kind), cell.lender, cell.positions, cell.different)
         }));
-        let mut times: Vec<Millis> = judge.quarantined().map(|(_, evidence)| evidence.at).collect();
-        times.sort_unstable();
-        let latest = times.last().copied().unwrap_or_default();
-        judge.quarantines = times.into_iter().filter(|at| latest.since(*at) < DAY_MS).collect();
+        // More than there are lenders cannot have been quarantined.
+        judge.quarantines = saved.quarantines.into_iter().take(LENDERS_MAX).collect();
         judge
     }
 }

@@ -147,11 +147,7 @@ impl Scheduler {
             Input::Finished { job, epoch, lender_lost } => self.finished(now, (job, epoch), lender_lost, &mut out),
             Input::Settled { job, epoch, usage } => self.settled((job, epoch), usage),
             Input::Cancel { submitter, job } => self.cancel(now, submitter, job, &mut out),
-            Input::Quarantined { node, on } => {
-                self.fleet.quarantine(node, on);
-                let models = self.fleet.models_of(node);
-                self.dispatch(now, &models, &mut out);
-            }
+            Input::Quarantined { node, on } => self.quarantined(now, node, on, &mut out),
             Input::Tick => {}
         }
         self.tick(now, &mut out);

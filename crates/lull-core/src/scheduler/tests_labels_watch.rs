@@ -4,10 +4,14 @@ impl World {
     /// Tells the scheduler, and holds what it does to the oracle.
     pub(super) fn step(&mut self, input: Input) {
         let rules = matches!(input, Input::Rules(_));
+        let away = if let Input::Quarantined { node, on: true } = input { Some(self.machine_of(node)) } else { None };
         self.expect(&input);
         let out = self.scheduler.handle(self.now, input);
         for output in &out {
-            self.heard(output, rules);
+            self.heard(output, rules || away.is_some());
+        }
+        if let Some(away) = away {
+            assert_eq!(self.held_at(away), 0, "a quarantined machine goes on");
         }
         if rules {
             self.nothing_forbidden_goes_on();

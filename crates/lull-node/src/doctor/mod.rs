@@ -57,7 +57,7 @@ pub(crate) async fn look(home: &Path, options: &NodeOptions, look: Look) -> Vec<
     let read = off_thread(move || Ok((rules(&place, &settings), identity(&place)))).await;
     let (agreed, identity) = read.unwrap_or_else(|fault| (Err(fault.clone()), Err(fault)));
     let rules = agreed.as_ref().map_err(Fault::clone).and_then(|agreed| agreed.rules.clone());
-    let tier = rules.as_ref().map_or(Tier::Basic, |rules| rules.sandbox_tier.value);
+    let tier = agreed.as_ref().map_or(Tier::Basic, |agreed| agreed.readable.sandbox_tier.value);
     let program = crate::node::program(options);
     let policy = agreed.as_ref().map(|agreed| &agreed.policy);
     // What is wrong with the policy is said once, as that.
@@ -110,8 +110,8 @@ async fn status(home: &Path) -> Result<StatusView, Fault> {
 
 fn rules(home: &Path, options: &NodeOptions) -> Result<Agreed, Fault> {
     if !home.is_dir() {
-        let rules = lull_policy::resolve(None, None, None);
-        return Ok(Agreed { policy: Ok(None), rules: Ok(Arc::new(rules)), paused: Ok(None) });
+        let readable = Arc::new(lull_policy::resolve(None, None, None));
+        return Ok(Agreed { policy: Ok(None), readable, org: Ok(()), rules: Ok(()), paused: Ok(None) });
     }
     Ok(AgreedFiles::of(&Home::open(home)?, options)?.read())
 }

@@ -1,14 +1,10 @@
 //! Lull's own parts: rules, enrolment, node, relay, worker, sandbox, models.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use lull_engine::cpu;
 use lull_models::Store;
-use lull_policy::Effective;
 use lull_sandbox::Method;
 use lull_types::{Code, Fault, Finding, Layer, LinkView, NodeId, SandboxView, StatusView, Tier};
 
@@ -23,9 +19,9 @@ const ENDS_SOON_S: u64 = 3 * 3_600;
 /// A policy that ends in less, in seconds, should have been pushed again.
 const POLICY_ENDS_SOON_S: u64 = 14 * 86_400;
 
-pub(super) fn rules(rules: &Result<Arc<Effective>, Fault>) -> Finding {
+pub(super) fn rules(rules: &Result<(), Fault>) -> Finding {
     match rules {
-        Ok(_) => good("rules", "settings and organisation's rules can be followed"),
+        Ok(()) => good("rules", "settings and organisation's rules can be followed"),
         Err(fault) => broken("rules", &fault.message, "mend that file; nothing is lent before"),
     }
 }

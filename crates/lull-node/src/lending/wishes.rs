@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lull_core::lending::Rules;
-use lull_policy::{Effective, resolve};
+use lull_policy::Effective;
 use lull_types::{Fault, RuleValue};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -19,8 +19,6 @@ pub(crate) struct Wishes {
     agreed: Agreed,
     /// They have changed since.
     stale: bool,
-    /// The latest rules that could be read; Lull's own until then.
-    effective: Arc<Effective>,
     dedicated: bool,
     timing: Timing,
 }
@@ -28,13 +26,13 @@ pub(crate) struct Wishes {
 /// The rules as everybody may see them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RulesNow {
-    /// The latest that could be read; Lull's own until then.
+    /// What can be followed of them.
     pub(crate) effective: Arc<Effective>,
     /// Why the files cannot be followed: nothing is lent then.
     pub(crate) broken: Option<Fault>,
     /// The policy among them.
     pub(crate) policy: Option<PolicyNow>,
-    /// Why the policy cannot be followed.
+    /// Why that is not all that the organisation says.
     pub(crate) unfollowed: Option<Fault>,
 }
 
@@ -49,13 +47,12 @@ impl Wishes {
     ) -> Self {
         let following = agreed::follow(files.clone(), look, stop);
         let agreed = following.borrow().clone();
-        let effective = agreed.rules.clone().unwrap_or_else(|_| Arc::new(resolve(None, None, None)));
-        Self { files, following, agreed, stale: false, effective, dedicated, timing }
+        Self { files, following, agreed, stale: false, dedicated, timing }
     }
 
     /// The rules as they can be followed; which of them allow lending says [`Wishes::rules`].
     pub(crate) fn effective(&self) -> &Effective {
-        &self.effective
+        &self.agreed.readable
     }
 
     /// Resolves when a file says something else. Can be dropped without losing that.
@@ -77,16 +74,13 @@ impl Wishes {
     }
 
     fn take(&mut self, agreed: Agreed) {
-        if let Ok(rules) = &agreed.rules {
-            self.effective = Arc::clone(rules);
-        }
         self.agreed = agreed;
         self.stale = false;
     }
 
     /// What counts for the lending machine now.
     pub(crate) fn rules(&self) -> Rules {
-        rules(&self.effective, self.broken(), self.dedicated, self.timing)
+        rules(self.effective(), self.broken(), self.dedicated, self.timing)
     }
 
     fn broken(&self) -> Option<&Fault> {
@@ -95,11 +89,9 @@ impl Wishes {
 
     /// What everybody may see of the rules now.
     pub(crate) fn now(&self) -> RulesNow {
-        let (policy, unfollowed) = match &self.agreed.policy {
-            Ok(policy) => (*policy, None),
-            Err(fault) => (None, Some(fault.clone())),
-        };
-        RulesNow { effective: self.effective.clone(), broken: self.broken().cloned(), policy, unfollowed }
+        let Agreed { policy, readable, org, .. } = &self.agreed;
+        let policy = policy.as_ref().ok().copied().flatten();
+        RulesNow { effective: readable.clone(), broken: self.broken().cloned(), policy, unfollowed: org.clone().err() }
     }
 
     /// The pause that was kept.
@@ -127,7 +119,7 @@ impl Wishes {
 
     fn reread(&mut self) -> Result<(), Fault> {
         let agreed = self.files.read();
-        let read = agreed.rules.as_ref().map(drop).map_err(Clone::clone);
+        let read = agreed.rules.clone();
         self.take(agreed);
         read
     }

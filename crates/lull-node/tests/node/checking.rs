@@ -12,8 +12,11 @@ use crate::{
     support::{lending, question, whole, worker_program},
 };
 
-/// More jobs than it takes (36 to 162 in 16 runs).
+/// More jobs than it takes (36 to 162 in 30 runs).
 const JOBS_MAX: usize = 1_500;
+/// Questions at once: as many as there are slots. One at a time would all go to the fastest lender, and one that nobody
+/// asks is not checked either.
+const AT_ONCE: usize = 4;
 
 async fn push(org: &Org, text: String) {
     let dir = org.dir.path().to_owned();
@@ -29,20 +32,21 @@ fn quarantined(dir: &Path) -> Vec<NodeRow> {
     nodes.filter(|row| row.quarantined.is_some()).collect()
 }
 
-/// Who answered a question.
-async fn answered(asker: &Member, number: usize) -> NodeId {
-    let events = whole(asker.node.chat(question(&format!("question {number}"), 60)).await.unwrap()).await;
-    let by = events.iter().find_map(|event| match event {
-        ChatEvent::Started { by, .. } => Some(by.node),
-        _ => None,
-    });
-    by.unwrap_or_else(|| panic!("nobody answered: {events:?}"))
+/// Who answered some questions that were asked at once.
+async fn answered(asker: &Member) -> Vec<NodeId> {
+    let one = async |number: usize| {
+        let events = whole(asker.node.chat(question(&format!("question {number}"), 60)).await.unwrap()).await;
+        let by = events.iter().find_map(|event| match event {
+            ChatEvent::Started { by, .. } => Some(by.node),
+            _ => None,
+        });
+        by.unwrap_or_else(|| panic!("nobody answered: {events:?}"))
+    };
+    futures::future::join_all((0..AT_ONCE).map(one)).await
 }
 
-#[ignore = "now and then no check ends within its jobs: docs/known-faults.md"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lender_that_alters_one_token_in_fifty_is_found_out() {
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let org = Org::new();
     let relay = org.relay().await;
     let script = Script { length: 60, ..Script::default() };
@@ -60,8 +64,7 @@ async fn a_lender_that_alters_one_token_in_fifty_is_found_out() {
 
     let mut jobs = 0;
     let found = loop {
-        answered(&asker, jobs).await;
-        jobs += 1;
+        jobs += answered(&asker).await.len();
         let dir = org.dir.path().to_owned();
         let found = tokio::task::spawn_blocking(move || quarantined(&dir)).await.unwrap();
         if !found.is_empty() || jobs >= JOBS_MAX {
@@ -71,23 +74,23 @@ async fn a_lender_that_alters_one_token_in_fifty_is_found_out() {
     assert_eq!(found.len(), 1, "after {jobs} jobs");
     assert_eq!(found[0].node, cheat.enrolled.node, "{found:?}");
     println!("found out beside {jobs} jobs of others: {}", found[0].quarantined.as_deref().unwrap());
-    for number in 0..40 {
-        assert_ne!(answered(&asker, number).await, cheat.enrolled.node, "it gets no job any more");
+    for _ in 0..10 {
+        assert!(!answered(&asker).await.contains(&cheat.enrolled.node), "it gets no job any more");
     }
     relay.shutdown().await;
 
     // It stays away when the relay starts again, until somebody lets it back.
     let relay = org.relay().await;
     model(&asker.node, |model| model.lenders == 3).await;
-    for number in 0..20 {
-        assert_ne!(answered(&asker, number).await, cheat.enrolled.node, "nor after a restart");
+    for _ in 0..5 {
+        assert!(!answered(&asker).await.contains(&cheat.enrolled.node), "nor after a restart");
     }
     let dir = org.dir.path().to_owned();
     let released = tokio::task::spawn_blocking(move || admin::release(&dir, "cheat").unwrap());
     assert_eq!(released.await.unwrap().node, cheat.enrolled.node);
     let mut back = 0;
-    while answered(&asker, back).await != cheat.enrolled.node {
-        back += 1;
+    while !answered(&asker).await.contains(&cheat.enrolled.node) {
+        back += AT_ONCE;
         assert!(back < JOBS_MAX, "it was let back and gets nothing");
     }
     for member in [&checker, &lender, &cheat, &asker] {

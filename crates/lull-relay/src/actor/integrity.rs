@@ -66,9 +66,11 @@ impl Bench {
 }
 
 impl Actor {
-    /// Nodes that were found out before this relay began. It sees to it that they get no job.
-    pub(crate) fn quarantined_before(&mut self, nodes: &[NodeId]) {
-        let known = |node: &NodeId| integrity::SavedLender {
+    /// Nodes that were found out before this relay began, and when. It sees to it that they get no job.
+    pub(crate) fn quarantined_before(&mut self, nodes: &[(NodeId, u64)], now_s: u64) {
+        let lately = nodes.iter().filter(|(_, since_s)| now_s.saturating_sub(*since_s) < integrity::DAY_MS / 1_000);
+        let quarantines = lately.map(|_| self.clock.now()).collect();
+        let known = |(node, _): &(NodeId, u64)| integrity::SavedLender {
             node: *node,
             seen: self.clock.now(),
             kind: integrity::MachineKind::default(),
@@ -78,9 +80,10 @@ impl Actor {
             held: false,
             quarantined: Some(Evidence { at: self.clock.now(), jobs: 0, confirmed: false, null: 0.0, by: Vec::new() }),
         };
-        let saved = integrity::Saved { lenders: nodes.iter().map(known).collect(), ..integrity::Saved::default() };
+        let lenders = nodes.iter().map(known).collect();
+        let saved = integrity::Saved { lenders, quarantines, ..integrity::Saved::default() };
         self.bench.judge = Integrity::restore(self.bench.seed, saved);
-        for node in nodes {
+        for (node, _) in nodes {
             self.input(Input::Quarantined { node: *node, on: true });
         }
     }
@@ -161,10 +164,13 @@ impl Actor {
         self.judge(input);
     }
 
-    /// Somebody has looked at a quarantined node, and lets it back.
-    pub(super) fn release(&mut self, node: NodeId) {
+    /// Somebody has looked at a quarantined lender or a checker that is not believed, and lets it back. Whether it was
+    /// either.
+    pub(super) fn release(&mut self, node: NodeId) -> bool {
+        let was = self.bench.judge.is_quarantined(node) || self.bench.judge.suspects().any(|other| other == node);
         self.judge(integrity::Input::Released { node });
         self.input(Input::Quarantined { node, on: false });
+        was
     }
 
     pub(super) fn judge(&mut self, input: integrity::Input) {

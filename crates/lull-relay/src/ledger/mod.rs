@@ -169,8 +169,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// A node gets no job any more, and why.
     fn quarantine(&self, node: NodeId, why: String, now_s: u64) -> BoxFuture<'_, Result<(), LedgerError>>;
 
-    /// Every node that gets no job.
-    fn quarantined(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>>;
+    /// Every node that gets no job, and since when, in seconds since 1970.
+    fn quarantined(&self) -> BoxFuture<'_, Result<Vec<(NodeId, u64)>, LedgerError>>;
 
     /// A run was granted.
     fn granted(&self, run: Run) -> BoxFuture<'_, Result<(), LedgerError>>;

@@ -30,18 +30,21 @@ pub struct Orders {
 
 pub(super) fn orders(db: &Connection) -> Result<Orders> {
     let policy = policy(db)?;
-    let mut statement =
-        db.prepare_cached("SELECT node, member FROM nodes WHERE revoked_s IS NOT NULL ORDER BY revoked_s DESC, node")?;
-    let rows: Vec<(NodeId, Option<[u8; 16]>)> =
-        statement.query_map([], |row| Ok((node_at(row, 0)?, row.get(1)?)))?.collect::<Result<_>>()?;
-    let mut denied = DenyList { version: rows.len() as u64, ..DenyList::default() };
-    for (node, member) in rows.iter().take(DENIED_MAX) {
+    let mut statement = db.prepare_cached(
+        "SELECT node, member, revoked_s FROM nodes WHERE revoked_s IS NOT NULL ORDER BY revoked_s DESC, node",
+    )?;
+    let rows: Vec<(NodeId, Option<[u8; 16]>, u64)> =
+        statement.query_map([], |row| Ok((node_at(row, 0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_>>()?;
+    // It grows with each of them, and a ledger that was put back from a copy is past what it said before with the next.
+    let version = rows.first().map_or(0, |(_, _, latest_s)| latest_s.saturating_add(rows.len() as u64));
+    let mut denied = DenyList { version, ..DenyList::default() };
+    for (node, member, _) in rows.iter().take(DENIED_MAX) {
         denied.nodes.push(*node);
         denied.members.extend(member.map(NodeId));
     }
     denied.nodes.sort_unstable();
     denied.members.sort_unstable();
-    Ok(Orders { policy, revoked: rows.into_iter().map(|(node, _)| node).collect(), denied })
+    Ok(Orders { policy, revoked: rows.into_iter().map(|(node, ..)| node).collect(), denied })
 }
 
 pub(crate) fn policy(db: &Connection) -> Result<Option<Signed<PolicyDocument>>> {
@@ -115,9 +118,9 @@ pub(super) fn quarantine(db: &Connection, node: NodeId, why: &str, now_s: u64) -
     audit::append(db, now_s, "the relay", &Deed::Quarantined { node, why: why.to_owned() })
 }
 
-pub(super) fn quarantined(db: &Connection) -> Result<Vec<NodeId>> {
-    db.prepare_cached("SELECT node FROM nodes WHERE quarantined_s IS NOT NULL")?
-        .query_map([], |row| node_at(row, 0))?
+pub(super) fn quarantined(db: &Connection) -> Result<Vec<(NodeId, u64)>> {
+    db.prepare_cached("SELECT node, quarantined_s FROM nodes WHERE quarantined_s IS NOT NULL")?
+        .query_map([], |row| Ok((node_at(row, 0)?, row.get(1)?)))?
         .collect()
 }
 

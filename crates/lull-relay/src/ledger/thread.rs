@@ -180,7 +180,7 @@ impl Ledger for SqliteLedger {
         self.change(move |db| org::quarantine(db, node, &why, now_s))
     }
 
-    fn quarantined(&self) -> BoxFuture<'_, Result<Vec<NodeId>, LedgerError>> {
+    fn quarantined(&self) -> BoxFuture<'_, Result<Vec<(NodeId, u64)>, LedgerError>> {
         self.change(org::quarantined)
     }
 

@@ -66,6 +66,20 @@ impl Scheduler {
         }
     }
 
+    /// A node gets no job any more, or may have some again. What it has not begun goes to others; nobody is to trust what
+    /// it has begun.
+    pub(super) fn quarantined(&mut self, now: Millis, node: NodeId, on: bool, out: &mut Vec<Output>) {
+        self.fleet.quarantine(node, on);
+        let mut models = self.fleet.models_of(node);
+        for id in self.by_node.get(&node).cloned().unwrap_or_default() {
+            let Some(state) = self.run(id).map(|run| run.state) else { continue };
+            if on && state.lender() == Some(node) {
+                models.extend(self.take_back(now, id, state, out));
+            }
+        }
+        self.dispatch_each(now, models, out);
+    }
+
     /// A day begins, or the use of one that has begun is heard of.
     pub(super) fn day(&mut self, day: u64, used: Vec<Used>) {
         self.budget.begin(day);

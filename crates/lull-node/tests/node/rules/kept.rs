@@ -191,10 +191,21 @@ async fn an_exchanged_policy_is_noticed_while_the_node_runs() {
     machine.complains_of("it is version 4, and version 5 is known already").await;
     machine.lends_nothing("has not come yet").await;
     machine.push(5).await;
-    // Not defended: whoever writes this machine's files while nothing runs. Until the relay speaks, their choice counts,
-    // within what the invitation demands and until that policy ends.
+    // Nor while nothing runs, with or without a number that can be read.
+    let number = machine.home.path().join("policy.newest");
+    for kept in [fs::read(&number).unwrap(), b"?".to_vec()] {
+        machine.stop().await;
+        machine.place(&machine.by_root(&machine.policy(4, &text_of(4))));
+        put(&number, &kept);
+        machine.start().await;
+        machine.lends_nothing(if kept == b"?" { "policy.newest is damaged" } else { "version 5 is known" }).await;
+        machine.push(5).await;
+    }
+    // Not defended: whoever takes both away. Until the relay speaks, their choice counts, within what the invitation
+    // demands and until that policy ends.
     machine.stop().await;
     machine.place(&machine.by_root(&machine.policy(4, &text_of(4))));
+    fs::remove_file(&number).unwrap();
     machine.start().await;
     machine.lends_under(4).await;
     machine.push(5).await;
@@ -246,7 +257,8 @@ async fn every_layer_must_be_right() {
         // Rules that come meanwhile mend nothing.
         let version = if *place == machine.file { 6 } else { 7 };
         machine.say(machine.by_root(&machine.policy(version, &text_of(version))));
-        assert_eq!(machine.follows(version).await, None, "the policy itself is followed");
+        let told = machine.follows(version).await.is_some();
+        assert_eq!(told, *place == machine.file, "IT hears of its own file, not of the person's");
         machine.lends_nothing(&format!("{}:2:1", place.display())).await;
         put(place, right.as_bytes());
         machine.lends_under(version).await;
@@ -290,9 +302,9 @@ async fn nobodys_own_word_loosens_the_organisations() {
     machine.stop().await;
 }
 
-/// A disk that takes nothing: the later policy cannot be kept, and the relay hears of it.
+/// A disk that takes nothing: the later policy cannot be kept, the relay hears of it, and what it replaces is over.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_takes_nothing_is_told_of_and_the_older_policy_still_counts() {
+async fn a_disk_that_takes_nothing_is_told_of_and_nothing_is_lent_under_the_older_policy() {
     let mut machine = Machine::new(1).await;
     machine.push(5).await;
     // What is written goes here first.
@@ -301,7 +313,7 @@ async fn a_disk_that_takes_nothing_is_told_of_and_the_older_policy_still_counts(
     machine.say(machine.by_root(&machine.policy(6, &text_of(6))));
     let fault = machine.complains().await;
     assert_eq!(fault.code, Code::Storage, "{fault}");
-    machine.lends_under(5).await;
+    machine.lends_nothing("it is version 5, and version 6 is known already").await;
     fs::remove_dir(&way).unwrap();
     machine.push(6).await;
     assert!(matches!(status(&**machine.node()).await.lending, LendingView::Lending { .. }));
