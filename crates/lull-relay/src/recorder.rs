@@ -79,29 +79,29 @@ async fn told(written: Result<Written, LedgerError>, events: &mpsc::WeakSender<E
         Ok(Written::Done) => {}
         Ok(Written::Receipt(job, epoch, settlement)) => {
             metrics.receipt(name(settlement));
-            if let Settlement::Settled { usage, outcome } = settlement {
-                settled(job, epoch, usage, outcome, events, metrics).await;
-            } else if settlement == Settlement::Disputed {
+            if let Settlement::Disputed { .. } = settlement {
                 tracing::warn!(%job, %epoch, "the two sides of a run do not agree on what it came to");
+            }
+            match settlement {
+                Settlement::Settled { usage, outcome } => {
+                    metrics.settled(match outcome {
+                        Outcome::Completed => "completed",
+                        Outcome::Cancelled => "cancelled",
+                        Outcome::Failed(_) => "failed",
+                    });
+                    settled(job, epoch, usage, events).await;
+                }
+                Settlement::Agreed { more: Some(usage) } | Settlement::Disputed { more: Some(usage) } => {
+                    settled(job, epoch, usage, events).await;
+                }
+                _ => {}
             }
         }
         Err(error) => tracing::error!(%error, "a record was lost"),
     }
 }
 
-async fn settled(
-    job: JobId,
-    epoch: Epoch,
-    usage: Usage,
-    outcome: Outcome,
-    events: &mpsc::WeakSender<Event>,
-    metrics: &Metrics,
-) {
-    metrics.settled(match outcome {
-        Outcome::Completed => "completed",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Failed(_) => "failed",
-    });
+async fn settled(job: JobId, epoch: Epoch, usage: Usage, events: &mpsc::WeakSender<Event>) {
     if let Some(events) = events.upgrade() {
         let _ = events.send(Event::Settled { job, epoch, usage }).await;
     }
@@ -110,8 +110,8 @@ async fn settled(
 fn name(settlement: Settlement) -> &'static str {
     match settlement {
         Settlement::Settled { .. } => "settled",
-        Settlement::Agreed => "agreed",
-        Settlement::Disputed => "disputed",
+        Settlement::Agreed { .. } => "agreed",
+        Settlement::Disputed { .. } => "disputed",
         Settlement::Repeated => "repeated",
         Settlement::Foreign => "foreign",
     }

@@ -48,7 +48,7 @@ struct Job {
     avoid: Vec<(NodeId, Millis)>,
     /// What each run was charged, until its real cost is known.
     charged: BTreeMap<Epoch, u64>,
-    /// What each run has of the day's quotas until its real cost is known.
+    /// What each run has of the day's quotas: a guess until its real cost is known.
     leases: BTreeMap<Epoch, Lease>,
     /// The last run whose lender went away between grant and stream.
     lost: Option<Epoch>,
@@ -62,7 +62,11 @@ struct Lease {
     user: String,
     groups: Vec<String>,
     model: String,
+    /// The longest answer, in tokens.
+    max_tokens: u32,
     tokens: u64,
+    /// Somebody has said what it really used.
+    settled: bool,
 }
 
 #[derive(Debug)]
@@ -415,8 +419,7 @@ impl Scheduler {
         if let Some(charged) = job.charged.remove(&id.1) {
             self.fair.recharge(&job.team, charged, cost(usage.prompt_tokens, usage.completion_tokens));
         }
-        let tokens = u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens);
-        self.give_back(id, tokens);
+        self.give_back(id, usage);
     }
 
     fn cancel(&mut self, now: Millis, submitter: NodeId, job: JobId, out: &mut Vec<Output>) {
@@ -466,7 +469,7 @@ impl Scheduler {
         let Some(run) = job.runs.remove(&id.1) else { return };
         // What never had a stream has used nothing; what had one is settled by its receipts.
         if !matches!(run.state, State::Running(..)) {
-            self.give_back(id, 0);
+            self.give_back(id, Usage::default());
         }
         let Some(job) = self.jobs.get_mut(&id.0) else { return };
         self.run_timers.remove(&(run.deadline, id.0, id.1));

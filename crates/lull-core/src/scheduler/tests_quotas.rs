@@ -424,18 +424,27 @@ impl Office {
         // A rough estimate of the prompt may have been too high, and an answer is as long as it is.
         let prompt_tokens = submit.prompt_tokens - self.dice.roll(u64::from(submit.prompt_tokens / 4) + 1) as u32;
         let completion_tokens = self.dice.roll(u64::from(submit.max_tokens) + 1) as u32;
+        let usage = Usage { prompt_tokens, completion_tokens };
+        // Both sides may speak, in any order, and one of them may lie: the larger word counts, within the bound.
+        let mut words = vec![usage];
+        if self.dice.roll(3) == 0 {
+            let lie = Usage { completion_tokens: u32::MAX, ..usage };
+            words.push([usage, Usage::default(), lie][self.dice.roll(3) as usize]);
+            words.rotate_left(self.dice.roll(2) as usize);
+        }
         let line = self.paper.get_mut(&id).unwrap();
         if heard && line.settled.is_none() {
-            let used = u64::from(prompt_tokens) + u64::from(completion_tokens);
+            let word = |usage: &Usage| {
+                u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens.min(submit.max_tokens))
+            };
+            let used = words.iter().map(word).max().unwrap();
             line.settled = Some((used, self.version));
             self.counts.above_lease += u64::from(used > line.lease);
             let longer = u64::from(submit.max_tokens).saturating_sub(LEASED_ANSWER_MAX);
             assert!(line.above(self.version) <= longer, "more above its lease than its answer may be longer");
         }
         *self.counts.settled.entry(when).or_default() += 1;
-        let usage = Usage { prompt_tokens, completion_tokens };
-        self.step(Input::Settled { job: id.0, epoch: id.1, usage });
-        if self.dice.roll(4) == 0 {
+        for usage in words {
             self.step(Input::Settled { job: id.0, epoch: id.1, usage });
         }
     }

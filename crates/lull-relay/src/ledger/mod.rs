@@ -128,9 +128,15 @@ pub enum Settlement {
         outcome: Outcome,
     },
     /// The run was settled before; both words agree.
-    Agreed,
+    Agreed {
+        /// The larger counts of the two, if this word made them larger.
+        more: Option<Usage>,
+    },
     /// The run was settled before; the words differ, and the run is marked.
-    Disputed,
+    Disputed {
+        /// The larger counts of the two, if this word made them larger.
+        more: Option<Usage>,
+    },
     /// This side had spoken before; nothing changed.
     Repeated,
     /// No such run, or the node had no part in it; nothing changed.

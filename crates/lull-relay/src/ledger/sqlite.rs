@@ -4,10 +4,10 @@ use lull_store::{
     StoreError,
     rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params, params, types::Type},
 };
-use lull_types::NodeId;
+use lull_types::{NodeId, Usage};
 use lull_wire::{
     frame,
-    job::{Outcome, Side},
+    job::{Outcome, Receipt, Side},
 };
 
 use super::{
@@ -210,14 +210,14 @@ pub(super) fn settle(db: &Connection, checked: &CheckedReceipt) -> Result<Settle
         return Ok(Settlement::Repeated);
     }
     if known.settled {
-        return compare(db, checked, side);
+        return compare(db, checked, side, &known);
     }
     db.prepare_cached("UPDATE runs SET settled_by = ?3 WHERE job = ?1 AND epoch = ?2")?.execute(params![
         receipt.job.0,
         receipt.epoch.0,
         side
     ])?;
-    count_usage(db, checked, &known)?;
+    count_usage(db, &known, receipt.usage, Some(receipt))?;
     Ok(Settlement::Settled { usage: receipt.usage, outcome: receipt.outcome })
 }
 
@@ -245,7 +245,7 @@ fn write_receipt(db: &Connection, checked: &CheckedReceipt, side: &str) -> Resul
 
 /// The other side has spoken before: do both tell the same story? A cancelled or failed run is counted differently at
 /// its two ends, because frames were on their way; a completed one is not.
-fn compare(db: &Connection, checked: &CheckedReceipt, side: &str) -> Result<Settlement> {
+fn compare(db: &Connection, checked: &CheckedReceipt, side: &str, known: &Known) -> Result<Settlement> {
     let receipt = &checked.receipt;
     let (outcome, prompt_tokens, completion_tokens): (String, u32, u32) = db
         .prepare_cached(
@@ -263,12 +263,24 @@ fn compare(db: &Connection, checked: &CheckedReceipt, side: &str) -> Result<Sett
         // Whoever asked may leave just when the answer is done; anything else is a contradiction.
         _ => outcome != outcome_text(Outcome::Cancelled) && mine != outcome_text(Outcome::Cancelled),
     };
+    let (prompt, completion) = (receipt.usage.prompt_tokens, receipt.usage.completion_tokens);
+    let added = Usage {
+        prompt_tokens: prompt.saturating_sub(prompt_tokens),
+        completion_tokens: completion.saturating_sub(completion_tokens),
+    };
+    let more = (added != Usage::default()).then_some(Usage {
+        prompt_tokens: prompt.max(prompt_tokens),
+        completion_tokens: completion.max(completion_tokens),
+    });
+    if more.is_some() {
+        count_usage(db, known, added, None)?;
+    }
     if !disputed {
-        return Ok(Settlement::Agreed);
+        return Ok(Settlement::Agreed { more });
     }
     db.prepare_cached("UPDATE runs SET disputed = 1 WHERE job = ?1 AND epoch = ?2")?
         .execute(params![receipt.job.0, receipt.epoch.0])?;
-    Ok(Settlement::Disputed)
+    Ok(Settlement::Disputed { more })
 }
 
 fn outcome_text(outcome: Outcome) -> String {
@@ -279,14 +291,16 @@ fn outcome_text(outcome: Outcome) -> String {
     }
 }
 
-fn count_usage(db: &Connection, checked: &CheckedReceipt, known: &Known) -> Result<()> {
-    let receipt = &checked.receipt;
+/// Adds to the day's use; `first`: the word that settles the run, if this is it.
+fn count_usage(db: &Connection, known: &Known, usage: Usage, first: Option<&Receipt>) -> Result<()> {
+    let settles = first.is_some();
     // A job counts once, however many runs it needed.
-    let first: bool = db
-        .prepare_cached(
+    let first: bool = first.map_or(Ok(false), |receipt| {
+        db.prepare_cached(
             "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE job = ?1 AND epoch <> ?2 AND settled_by IS NOT NULL)",
         )?
-        .query_row(params![receipt.job.0, receipt.epoch.0], |row| row.get(0))?;
+        .query_row(params![receipt.job.0, receipt.epoch.0], |row| row.get(0))
+    })?;
     for (node, role) in [(known.submitter, "asked"), (known.lender, "lent")] {
         db.prepare_cached(
             "INSERT INTO usage_by_day (day, node, role, team, model, jobs, prompt_tokens, completion_tokens)
@@ -301,9 +315,9 @@ fn count_usage(db: &Connection, checked: &CheckedReceipt, known: &Known) -> Resu
             role,
             known.team,
             known.model,
-            u64::from(first || role == "lent"),
-            receipt.usage.prompt_tokens,
-            receipt.usage.completion_tokens
+            u64::from(first || (settles && role == "lent")),
+            usage.prompt_tokens,
+            usage.completion_tokens
         ])?;
     }
     Ok(())

@@ -122,7 +122,7 @@ fn a_run_is_settled_once_by_whoever_speaks_first() {
         let say = |by, tokens| settle(&db, &receipt(1, 1, by, tokens, Outcome::Completed)).unwrap();
         assert!(matches!(say(first, 5), Settlement::Settled { usage: Usage { completion_tokens: 5, .. }, .. }));
         assert_eq!(say(first, 500), Settlement::Repeated);
-        assert_eq!(say(second, 5), Settlement::Agreed);
+        assert_eq!(say(second, 5), Settlement::Agreed { more: None });
         assert_eq!(say(second, 6), Settlement::Repeated);
         let rows = usage(&db).unwrap();
         assert_eq!(rows.len(), 2);
@@ -148,10 +148,10 @@ fn only_the_two_sides_of_a_run_have_a_say() {
 fn a_contradiction_is_marked_and_a_race_is_not() {
     let failed = Outcome::Failed(Code::LenderLost);
     let cases = [
-        ((5, Outcome::Completed), (6, Outcome::Completed), Settlement::Disputed),
-        ((5, Outcome::Completed), (5, failed), Settlement::Disputed),
-        ((5, Outcome::Completed), (3, Outcome::Cancelled), Settlement::Agreed),
-        ((5, failed), (3, Outcome::Cancelled), Settlement::Agreed),
+        ((5, Outcome::Completed), (6, Outcome::Completed), Settlement::Disputed { more: Some(used(6)) }),
+        ((5, Outcome::Completed), (5, failed), Settlement::Disputed { more: None }),
+        ((5, Outcome::Completed), (3, Outcome::Cancelled), Settlement::Agreed { more: None }),
+        ((5, failed), (3, Outcome::Cancelled), Settlement::Agreed { more: None }),
     ];
     for ((mine, my_end), (theirs, their_end), expected) in cases {
         let Books { db, .. } = books();
@@ -163,6 +163,23 @@ fn a_contradiction_is_marked_and_a_race_is_not() {
             "{my_end:?} {their_end:?}"
         );
     }
+}
+
+fn used(tokens: u32) -> Usage {
+    Usage { prompt_tokens: 10, completion_tokens: tokens }
+}
+
+/// Whoever asks cannot make a run free by speaking first.
+#[test]
+fn the_larger_word_counts() {
+    let Books { db, .. } = books();
+    granted(&db, &run(1, 1)).unwrap();
+    settle(&db, &receipt(1, 1, SUBMITTER, 0, Outcome::Cancelled)).unwrap();
+    let more = settle(&db, &receipt(1, 1, LENDER, 700, Outcome::Cancelled)).unwrap();
+    assert_eq!(more, Settlement::Agreed { more: Some(used(700)) });
+    let rows = usage(&db).unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| (row.jobs, row.prompt_tokens, row.completion_tokens) == (1, 10, 700)), "{rows:?}");
 }
 
 #[test]

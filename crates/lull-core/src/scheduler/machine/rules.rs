@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lull_policy::{Denied, OrgRules};
-use lull_types::NodeId;
+use lull_types::{NodeId, Usage};
 
 use super::{
     super::{
@@ -133,17 +133,23 @@ impl Scheduler {
         };
         let (user, groups) = (self.fleet.user(job.submitter), self.fleet.all_groups(job.submitter));
         let (user, model) = (user.unwrap_or_default().to_owned(), submit.model.clone());
-        let lease = Lease { day, user, groups, model, tokens: estimate(submit) };
+        let (max_tokens, tokens) = (submit.max_tokens, estimate(submit));
+        let lease = Lease { day, user, groups, model, max_tokens, tokens, settled: false };
         let by = User { name: &lease.user, groups: &lease.groups };
         self.budget.recount(&by, &lease.model, day, 0, lease.tokens);
         job.leases.insert(id.1, lease);
     }
 
-    /// A run has used so many tokens: the rest of its lease is free again.
-    pub(super) fn give_back(&mut self, id: RunId, used: u64) {
-        let Some(job) = self.jobs.get_mut(&id.0) else { return };
-        let Some(Lease { day, user, groups, model, tokens }) = job.leases.remove(&id.1) else { return };
-        self.budget.recount(&User { name: &user, groups: &groups }, &model, day, tokens, used);
+    /// One of a run's two sides says what it has used: the rest of its lease is free again. Where both say something, the
+    /// larger word counts, so that nobody asks for nothing by saying so.
+    pub(super) fn give_back(&mut self, id: RunId, usage: Usage) {
+        let Some(lease) = self.jobs.get_mut(&id.0).and_then(|job| job.leases.get_mut(&id.1)) else { return };
+        let used = u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens.min(lease.max_tokens));
+        let before = lease.tokens;
+        lease.tokens = if lease.settled { used.max(before) } else { used };
+        lease.settled = true;
+        let by = User { name: &lease.user, groups: &lease.groups };
+        self.budget.recount(&by, &lease.model, lease.day, before, lease.tokens);
     }
 }
 
