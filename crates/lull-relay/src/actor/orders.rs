@@ -62,6 +62,10 @@ impl Actor {
         // First to those who check for themselves, then to the one who chooses.
         self.fabric.broadcast(frame.clone());
         (self.words.version, self.words.policy) = (version, Some(frame));
+        // What was wrong with another one says nothing about this one.
+        for member in self.members.values_mut() {
+            member.follows.take_if(|(_, fault)| fault.is_some());
+        }
         self.input(Input::Rules(rules.clone()));
         self.rules.send_replace(rules.clone());
         self.follow_checks(&rules);

@@ -95,12 +95,21 @@ pub(crate) fn user_of(node: NodeId, user: &str) -> String {
 /// What was asked on a day.
 pub(super) fn used(db: &Connection, day: u64) -> Result<Vec<Used>> {
     let mut statement = db.prepare_cached(
-        "SELECT nodes.node, ifnull(logins.user, nodes.user), member_of, model, sum(prompt_tokens + completion_tokens)
-         FROM usage_by_day JOIN nodes USING (node) LEFT JOIN logins USING (node) WHERE day = ?1 AND role = 'asked' GROUP BY nodes.node, model",
+        "SELECT nodes.node, ifnull(logins.user, nodes.user), member_of, model, sum(prompt_tokens + completion_tokens),
+             ifnull(logins.groups, '[]')
+         FROM usage_by_day JOIN nodes USING (node) LEFT JOIN logins USING (node)
+         WHERE day = ?1 AND role = 'asked' GROUP BY nodes.node, model",
     )?;
     let row = |row: &lull_store::rusqlite::Row<'_>| {
-        let (node, user, groups): (_, String, String) = (node_at(row, 0)?, row.get(1)?, row.get(2)?);
-        let groups = serde_json::from_str(&groups).map_err(|error| unreadable(2, error))?;
+        let (node, user): (_, String) = (node_at(row, 0)?, row.get(1)?);
+        let names = |at: usize| -> Result<Vec<String>> {
+            serde_json::from_str(&row.get::<_, String>(at)?).map_err(|error| unreadable(at, error))
+        };
+        // Those of the machine and of whoever has signed in there, as the scheduler counts them.
+        let mut groups = names(2)?;
+        groups.extend(names(5)?);
+        groups.sort_unstable();
+        groups.dedup();
         Ok(Used { user: user_of(node, &user), groups, model: row.get(3)?, tokens: row.get(4)? })
     };
     statement.query_map([day], row)?.collect()

@@ -182,6 +182,21 @@ fn the_larger_word_counts() {
     assert!(rows.iter().all(|row| (row.jobs, row.prompt_tokens, row.completion_tokens) == (1, 10, 700)), "{rows:?}");
 }
 
+/// What was used before a restart counts for the groups of whoever has signed in, too.
+#[test]
+fn a_days_use_is_that_of_the_machines_groups_and_the_persons() {
+    let Books { db, .. } = books();
+    enrol(&db, &enrolment(10, 1, SUBMITTER, 500)).unwrap();
+    granted(&db, &run(1, 1)).unwrap();
+    settle(&db, &receipt(1, 1, SUBMITTER, 5, Outcome::Completed)).unwrap();
+    let groups =
+        || super::super::org::used(&db, 3).unwrap().into_iter().map(|used| (used.user, used.groups, used.tokens));
+    assert_eq!(groups().collect::<Vec<_>>()[0].1, ["a"]);
+    let person = crate::ledger::Person { user: "ada".into(), groups: vec!["a".into(), "staff".into()], until_s: 900 };
+    super::super::org::login(&db, node_of(SUBMITTER), &person, 600).unwrap();
+    assert_eq!(groups().collect::<Vec<_>>(), [("ada".into(), vec!["a".into(), "staff".into()], 15)]);
+}
+
 #[test]
 fn a_job_of_two_runs_counts_once_for_the_one_who_asked() {
     let Books { db, .. } = books();
