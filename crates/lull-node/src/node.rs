@@ -11,7 +11,7 @@ use lull_engine::Leash;
 use lull_policy::Effective;
 use lull_sandbox::Freezer;
 use lull_seal::SealingKey;
-use lull_types::{ChatRequest, Code, Event, Fault, Layers, LendingView, NodeId, Request, Response, StatusView};
+use lull_types::{ChatRequest, Code, Event, Fault, Label, Layers, LendingView, NodeId, Request, Response, StatusView};
 use lull_wire::{Signed, control::CatalogueModel, identity::SealingCertificate};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -329,6 +329,9 @@ impl Node {
     }
 
     async fn ask(&self, request: ChatRequest) -> Result<Chat, Fault> {
+        if request.label != Label::public() {
+            self.rulebook.arrived().await;
+        }
         let (reply, answer) = oneshot::channel();
         let command = submitter::Command::Ask { request: Box::new(request), reply };
         self.submitter.send(command).await.map_err(|_| stopping())?;

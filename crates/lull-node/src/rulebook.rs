@@ -1,6 +1,6 @@
 //! What the organisation's rules let this machine do, for a colleague and of its own. It believes nobody but root.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lull_policy::{Here, Names, OrgRules, Wanted};
 use lull_types::{Code, Fault, Label, LabelView, ModelHash};
@@ -23,6 +23,9 @@ pub(crate) struct Rulebook {
     /// Nobody sits at this machine.
     pub(crate) dedicated: bool,
 }
+
+/// How long a question waits for a policy that has not come yet.
+const LATE_MAX: Duration = Duration::from_secs(3);
 
 /// Who asked, as they have proved it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +123,15 @@ impl Rulebook {
             }
             None => Ok(()),
         }
+    }
+
+    /// Waits a little for the organisation's policy where it is only late: it comes with the first connection after
+    /// joining, and people ask at once.
+    pub(crate) async fn arrived(&self) {
+        let late = |now: &RulesNow| now.unfollowed.as_ref().is_some_and(|fault| fault.code == Code::Expired);
+        let mut rules = self.rules.clone();
+        // What is still not there is a matter for whoever asks for it.
+        let _ = tokio::time::timeout(LATE_MAX, rules.wait_for(|now| !late(now))).await;
     }
 
     /// Resolves when a rule has changed.

@@ -221,6 +221,14 @@ async fn a_machine_that_is_kept_from_hearing_lends_nothing() {
     machine.complains_of("it is version 2, and version 3 is known already").await;
     machine.lends_nothing("(version 3 or later) has not come yet").await;
     assert!(!machine.kept().exists());
+    // Whoever asks meanwhile waits for it.
+    let asking = lull_node::NodeApi::chat(&**machine.node(), question("hello", 4));
+    let coming = async {
+        tokio::task::yield_now().await;
+        machine.say(machine.by_root(&machine.policy(3, &text_of(3))));
+    };
+    let (asked, ()) = tokio::join!(asking, coming);
+    assert_eq!(asked.err(), None, "the policy came while it waited");
     machine.push(3).await;
     machine.stop().await;
 }
