@@ -3,7 +3,9 @@
 run_bench() {
   local name="${1:-}" programs=(-p lull-bench -p lull-cli -p lull-engine)
   case "$name" in
-    engine) build_worker; if [[ " $* " != *" --quick "* ]] && [ "$(uname -m)" = x86_64 ]; then build_worker v3; build_worker baseline; fi ;;
+    engine) build_worker; if [[ " $* " != *" --quick "* ]] && [ "$(uname -m)" = x86_64 ]; then
+      build_engine mistral v3; build_engine mistral baseline; build_engine llama v3
+    fi ;;
     pool | sandbox) build_worker ;;
     trust) ;;
     yield) stage_packages; build_worker ;;

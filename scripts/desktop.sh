@@ -27,7 +27,7 @@ build_ui() {
 # What About shows; without it the window is whole but for that.
 list_licences() {
   local list=ui/public/licences.json lock
-  for lock in Cargo.lock src-tauri/Cargo.lock "$WORKER/Cargo.lock" ui/package-lock.json; do
+  for lock in Cargo.lock src-tauri/Cargo.lock crates/lull-worker-{mistral,llama}/Cargo.lock ui/package-lock.json; do
     [ "$list" -nt "$lock" ] && continue
     ui_modules
     python3 scripts/licences.py --json "$list" >&2 || say "note: the list of licences could not be made"

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKSPACES = [
     ("Cargo.toml", ("lull-cli", "lull-app")),
     ("crates/lull-worker-mistral/Cargo.toml", ()),
+    ("crates/lull-worker-llama/Cargo.toml", ()),
     ("src-tauri/Cargo.toml", ()),
 ]
 # A development dependency whose style sheet is in the bundle all the same.

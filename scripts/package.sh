@@ -15,11 +15,18 @@ package_paths() {
   SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
 }
 
-# Both workers on x86-64: which one runs is decided on the machine.
-package_twins() { case "$(uname -m)" in x86_64 | amd64) echo baseline v3 ;; *) echo baseline ;; esac; }
+# package_twins ENGINE: every build of a worker on x86-64; which one runs is decided on the machine.
+package_twins() {
+  case "$1 $(uname -m)" in
+    "llama x86_64" | "llama amd64") echo baseline v3 v4 ;;
+    *x86_64 | *amd64) echo baseline v3 ;;
+    *) echo baseline ;;
+  esac
+}
 
 build_shipped() {
-  local twin; for twin in $(package_twins); do build_worker "$twin"; done
+  local engine twin
+  for engine in $ENGINES; do for twin in $(package_twins "$engine"); do build_engine "$engine" "$twin"; done; done
   build_ui
   say "building lull and lull-app"
   cargo build --locked --release -p lull-cli -p lull-app
@@ -49,9 +56,9 @@ programs_there() {
 
 # put_workers FOLDER
 put_workers() {
-  local twin; for twin in $(package_twins); do
-    put 755 "$LULL_WORKERS/$(worker_name "$twin")" "$1/$(worker_name "$twin")"
-  done
+  local engine twin; for engine in $ENGINES; do for twin in $(package_twins "$engine"); do
+    put 755 "$LULL_WORKERS/$(worker_name "$engine" "$twin")" "$1/$(worker_name "$engine" "$twin")"
+  done; done
 }
 
 put_licences() {

@@ -5,7 +5,7 @@ tier() { local start=$SECONDS; say "test: $1"; "$@"; say "test: $1 done in $((SE
 # Formatting, house rules, licences: what needs no build of the project.
 tidy() {
   cargo fmt --all --check
-  (cd "$WORKER" && cargo fmt --check)
+  local engine; for engine in $ENGINES; do (cd "crates/lull-worker-$engine" && cargo fmt --check); done
   cargo run --quiet --locked -p xtask -- tidy
 }
 
@@ -21,15 +21,17 @@ pages() {
   (cd ui && npm run --silent check && npm test --silent)
 }
 
-# The worker is linted with the flags it is built with, so that its large tree is compiled only once.
+# The workers are linted with the flags they are built with, so that their large trees are compiled only once.
 worker() {
-  # shellcheck disable=SC2046
-  (cd "$WORKER" && env $(worker_env "$(cpu_twin)") RUSTC_WORKSPACE_WRAPPER=clippy-driver \
-    cargo rustc --quiet --release --locked --bin lull-worker-mistral -- --emit=metadata -Dwarnings)
+  local engine twin
+  for engine in $ENGINES; do
+    twin=$(cpu_twin "$engine")
+    (cd "crates/lull-worker-$engine" && export RUSTC_WORKSPACE_WRAPPER=clippy-driver && for_worker "$engine" "$twin" \
+      cargo rustc --quiet --release --locked --bin "lull-worker-$engine" -- --emit=metadata -Dwarnings)
+  done
   build_worker
-  # Our renderings of chat templates beside the engine's own.
-  # shellcheck disable=SC2046
-  (cd "$WORKER" && env $(worker_env "$(cpu_twin)") cargo test --quiet --release --locked --test templates)
+  # Our renderings of chat templates beside mistral.rs's own.
+  (cd crates/lull-worker-mistral && for_worker mistral "$(cpu_twin)" cargo test --quiet --release --locked --test templates)
 }
 
 unit() {
@@ -66,9 +68,11 @@ owner() {
     test_executables -p lull-presence --test input --test machine
     test_executables -p lull-tests --test owner --test confined)
   for exe in $exes; do scripts/as-user.sh "$exe" --test-threads=1; done
-  # The same attempts to escape once more, from inside the worker that is shipped.
+  # The same attempts to escape once more, from inside each worker that is shipped.
   exe=$(test_executables -p lull-sandbox --test escape)
-  LULL_ESCAPE_PROGRAM="$LULL_WORKER_DIR/$(worker_name "$(cpu_twin)")" scripts/as-user.sh "$exe" --test-threads=1
+  local engine; for engine in $ENGINES; do
+    LULL_ESCAPE_PROGRAM="$LULL_WORKER_DIR/$(worker_name "$engine" "$(cpu_twin "$engine")")" scripts/as-user.sh "$exe" --test-threads=1
+  done
 }
 
 # Clients that people use, against `./x demo --serve`.

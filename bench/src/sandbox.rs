@@ -123,5 +123,6 @@ fn program() -> Result<PathBuf> {
         Some(folder) => folder.into(),
         None => setup::cache()?.join("bin"),
     };
-    cpu::program_for_this_cpu(&folder).context("the worker is not built: run ./x build-worker")
+    cpu::program_for_this_cpu(&folder, cpu::EngineKind::Mistral)
+        .context("the worker is not built: run ./x build-worker")
 }

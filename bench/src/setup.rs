@@ -18,29 +18,46 @@ pub(crate) fn sources() -> PathBuf {
     here.join("..")
 }
 
-/// One of the two builds of the worker.
+/// One build of a worker.
 pub(crate) struct WorkerBuild {
     /// For people and in JSON.
     pub(crate) engine: &'static str,
+    program: &'static str,
     target: &'static str,
     flags: &'static str,
 }
 
-pub(crate) const V3: WorkerBuild =
-    WorkerBuild { engine: "worker-v3", target: "worker-v3", flags: "-Ctarget-cpu=x86-64-v3" };
+pub(crate) const V3: WorkerBuild = WorkerBuild {
+    engine: "worker-v3",
+    program: "lull-worker-mistral",
+    target: "worker-v3",
+    flags: "-Ctarget-cpu=x86-64-v3",
+};
 pub(crate) const BASELINE: WorkerBuild =
-    WorkerBuild { engine: "worker-baseline", target: "worker-baseline", flags: "" };
+    WorkerBuild { engine: "worker-baseline", program: "lull-worker-mistral", target: "worker-baseline", flags: "" };
+pub(crate) const LLAMA_V4: WorkerBuild = WorkerBuild {
+    engine: "llama-v4",
+    program: "lull-worker-llama",
+    target: "llama-v4",
+    flags: "-Ctarget-cpu=x86-64-v4 -Ctarget-feature=+avx512vnni,+avx512vbmi",
+};
+pub(crate) const LLAMA_V3: WorkerBuild = WorkerBuild {
+    engine: "llama-v3",
+    program: "lull-worker-llama",
+    target: "llama-v3",
+    flags: "-Ctarget-cpu=x86-64-v3",
+};
 
 impl WorkerBuild {
     /// Whether it is there already, so that building it takes seconds.
     pub(crate) fn is_made(&self) -> bool {
-        self.folder().is_ok_and(|folder| folder.join("lull-worker-mistral").is_file())
+        self.folder().is_ok_and(|folder| folder.join(self.program).is_file())
     }
 
     /// Builds what is not up to date and gives the worker's program.
     pub(crate) fn make(&self) -> Result<PathBuf> {
-        self.cargo(&["--bin", "lull-worker-mistral"])?;
-        Ok(self.folder()?.join("lull-worker-mistral"))
+        self.cargo(&["--bin", self.program])?;
+        Ok(self.folder()?.join(self.program))
     }
 
     /// The same, for the program that calls mistral.rs without us between.
@@ -59,7 +76,7 @@ impl WorkerBuild {
         command
             .args(["build", "--release", "--locked"])
             .args(what)
-            .current_dir(sources().join("crates/lull-worker-mistral"))
+            .current_dir(sources().join("crates").join(self.program))
             .env("CARGO_TARGET_DIR", cache()?.join(self.target));
         // What cargo tells this program of itself would make ring's build script, and all above it, build anew.
         for (name, _) in env::vars_os() {

@@ -54,7 +54,7 @@ async fn a_seed_gives_the_same_tokens_through_the_pool_as_from_the_worker() -> R
     let asker = org.node("reed", NodeRole::Submitter)?;
     ask(&asker.home, question("What is Lull?"), |_| {}).await?;
     let model = lull_models::Store::open(&lender.home)?.get("lull-demo")?.folder;
-    let program = lull_engine::cpu::program_for_this_cpu(&org.programs.workers)?;
+    let program = lull_engine::cpu::program_for_this_cpu(&org.programs.workers, lull_engine::cpu::EngineKind::Llama)?;
     let worker = Worker::spawn(spec(program.as_path(), &model, org.path())).await?;
     let mut different = 0;
     for seed in 0..12 {

@@ -33,7 +33,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// The floor of the house each crate stands on; dependencies point down only.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("lull-types", 0),
     ("lull-wire", 1),
     ("lull-policy", 1),
@@ -49,6 +49,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("lull-store", 2),
     ("lull-relay", 3),
     ("lull-node", 3),
+    ("lull-worker", 3),
     ("lull-api", 4),
     ("lull-desktop", 4),
     ("lull-cli", 5),

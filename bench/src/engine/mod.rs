@@ -13,7 +13,7 @@ use runner::{Peer, Speeds};
 use crate::{
     Options, machine,
     report::{Report, Row},
-    setup::{self, BASELINE, V3, WorkerBuild},
+    setup::{self, BASELINE, LLAMA_V3, LLAMA_V4, V3, WorkerBuild},
     stats,
 };
 use model::Made;
@@ -98,7 +98,12 @@ fn builds(options: &Options, report: &mut Report) -> Result<Vec<(&'static str, P
         builds.push((build.engine, build.make()?));
         Ok(())
     };
+    // The first is the one that a node starts here.
+    if lull_engine::cpu::has_v4() {
+        add(&LLAMA_V4)?;
+    }
     if lull_engine::cpu::has_v3() {
+        add(&LLAMA_V3)?;
         add(&V3)?;
     }
     if options.quick && !BASELINE.is_made() {

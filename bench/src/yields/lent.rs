@@ -233,5 +233,5 @@ fn program() -> Result<PathBuf> {
         Some(folder) => folder.into(),
         None => setup::cache()?.join("bin"),
     };
-    Ok(cpu::program_for_this_cpu(&folder)?)
+    Ok(cpu::program_for_this_cpu(&folder, cpu::EngineKind::Mistral)?)
 }

@@ -31,6 +31,12 @@ pub trait Engine {
 pub trait Steps: Send {
     /// One number per token of the vocabulary (an engine may give more; the rest is padding).
     fn next(&mut self, logits: &[f32]) -> Next;
+
+    /// Whether anybody still wants the answer: to be asked between the pieces of a long prompt. An engine that hears *no*
+    /// ends its run.
+    fn is_wanted(&mut self) -> bool {
+        true
+    }
 }
 
 /// What an engine does after a step.

@@ -146,6 +146,14 @@ impl Answering {
 }
 
 impl Steps for Answering {
+    fn is_wanted(&mut self) -> bool {
+        let cancelled = self.out.is_cancelled(self.job);
+        if cancelled {
+            self.finish(Ok(Outcome::Cancelled));
+        }
+        !cancelled
+    }
+
     fn next(&mut self, logits: &[f32]) -> Next {
         if self.out.is_cancelled(self.job) {
             return self.finish(Ok(Outcome::Cancelled));

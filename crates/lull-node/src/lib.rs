@@ -28,6 +28,7 @@ mod node;
 mod orders;
 mod own;
 mod prefs;
+mod programs;
 mod ran;
 mod room;
 mod rulebook;

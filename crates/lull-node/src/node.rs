@@ -33,6 +33,7 @@ use crate::{
     login::Logins,
     orders::{Anchor, OrderFiles},
     own::{self, Own},
+    programs::Programs,
     ran::{RAN_REPLY_MAX, RanLog},
     rulebook::Rulebook,
     session::Routes,
@@ -552,8 +553,8 @@ fn lends(
     let leash = Leash { keeper: herd.clone(), frozen };
     let plan = plan(home, options, wishes.effective(), leash, sandbox.clone());
     match &plan {
-        Ok(Plan { program, scratch, .. }) => {
-            let (program, folder) = (program.clone(), scratch.join("report"));
+        Ok(Plan { programs, scratch, .. }) => {
+            let (program, folder) = (programs.any.clone(), scratch.join("report"));
             let looking = confinement::keep_looking(sandbox.clone(), program, folder, confinement::PACE, stop.clone());
             tasks.spawn(looking);
         }
@@ -578,7 +579,7 @@ fn lends(
 
 /// How workers are started here, or why none are.
 fn plan(home: &Home, options: &NodeOptions, rules: &Effective, leash: Leash, sandbox: Sandbox) -> Result<Plan, String> {
-    let program = program(options).inspect_err(|reason| match options.dedicated {
+    let programs = programs(options).inspect_err(|reason| match options.dedicated {
         true => tracing::warn!(reason, "this machine is dedicated to lending, and cannot lend"),
         false => tracing::info!(reason, "no worker can run on this machine"),
     })?;
@@ -586,7 +587,7 @@ fn plan(home: &Home, options: &NodeOptions, rules: &Effective, leash: Leash, san
     let threads = options.threads.unwrap_or_else(|| (rules.threads.value.unwrap_or(cores()) / slots).max(1));
     let share = |bytes: u64| bytes / 100 * u64::from(rules.memory_percent.value) / u64::from(slots);
     Ok(Plan {
-        program,
+        programs,
         threads,
         context_max: options.context_max,
         memory_max: options.memory_max.or_else(|| hardware::memory_bytes().map(share)),
@@ -596,13 +597,13 @@ fn plan(home: &Home, options: &NodeOptions, rules: &Effective, leash: Leash, san
     })
 }
 
-/// The worker's program, or why there is none.
-pub(crate) fn program(options: &NodeOptions) -> Result<PathBuf, String> {
+/// The workers' programs, or why there are none.
+pub(crate) fn programs(options: &NodeOptions) -> Result<Programs, String> {
     if let Some(program) = &options.worker_program {
-        return Ok(program.clone());
+        return Ok(Programs::one(program.clone()));
     }
     let folder = worker_dir(options).ok_or("it is not known where the workers' programs are")?;
-    lull_engine::cpu::program_for_this_cpu(&folder).map_err(|fault| fault.message)
+    Programs::found(&folder)
 }
 
 fn worker_dir(options: &NodeOptions) -> Option<PathBuf> {

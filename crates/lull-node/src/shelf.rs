@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use lull_models::Store;
+use lull_models::{Format, Store};
 use lull_types::{Code, Fault, ModelHash};
 
 /// The models on this machine.
@@ -23,6 +23,7 @@ pub(crate) struct LocalModel {
     pub(crate) name: String,
     pub(crate) hash: ModelHash,
     pub(crate) folder: PathBuf,
+    pub(crate) format: Format,
     /// In tokens.
     pub(crate) context: u32,
     pub(crate) bytes: u64,
@@ -54,6 +55,7 @@ fn look(home: &Path, demo: bool) -> Result<Shelf, Fault> {
         model: listed.model.map(|stored| LocalModel {
             name: listed.name.clone(),
             hash: stored.hash,
+            format: stored.manifest.format,
             context: stored.manifest.context,
             bytes: stored.bytes(),
             folder: stored.folder,

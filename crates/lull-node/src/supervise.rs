@@ -16,6 +16,7 @@ use crate::{
     confinement::{Confinement, Sandbox},
     fault::stopping,
     lender,
+    programs::Programs,
     shelf::LocalModel,
     stance::{Stance, given_back, yielding},
 };
@@ -28,7 +29,7 @@ const KILL_MAX: Duration = Duration::from_secs(5);
 /// How workers are started.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    pub(crate) program: PathBuf,
+    pub(crate) programs: Programs,
     pub(crate) threads: u16,
     /// The longest prompt and answer together, in tokens.
     pub(crate) context_max: u32,
@@ -181,23 +182,9 @@ impl Keeper {
         }
         self.kill().await;
         self.note(Note::Loading { model: model.hash }).await;
-        let spec = WorkerSpec {
-            program: self.plan.program.clone(),
-            model: model.folder.clone(),
-            threads: self.plan.threads,
-            context_max: model.context.min(self.plan.context_max),
-            memory_max: self.plan.memory_max,
-            scratch: self.plan.scratch.join(format!("slot-{}", self.index)),
-            limits: Limits::default(),
-            demand: self.confinement.borrow().demand(),
-            leash: Some(self.plan.leash.clone()),
-        };
-        let spawned = match home::create_folders(&spec.scratch) {
-            Ok(()) => tokio::select! {
-                spawned = Worker::spawn(spec) => spawned,
-                () = given_back(&mut stance, kills) => Err(yielding()),
-            },
-            Err(fault) => Err(fault),
+        let spawned = tokio::select! {
+            spawned = self.spawn(model) => spawned,
+            () = given_back(&mut stance, kills) => Err(yielding()),
         };
         match spawned {
             Ok(worker) => {
@@ -217,6 +204,33 @@ impl Keeper {
                 Err(fault)
             }
         }
+    }
+
+    /// Starts a worker with this model: the fastest program for it, and where that cannot load it, the next.
+    async fn spawn(&self, model: &LocalModel) -> Result<Worker, Fault> {
+        let spec = |program: &PathBuf| WorkerSpec {
+            program: program.clone(),
+            model: model.folder.clone(),
+            threads: self.plan.threads,
+            context_max: model.context.min(self.plan.context_max),
+            memory_max: self.plan.memory_max,
+            scratch: self.plan.scratch.join(format!("slot-{}", self.index)),
+            limits: Limits::default(),
+            demand: self.confinement.borrow().demand(),
+            leash: Some(self.plan.leash.clone()),
+        };
+        let mut programs = self.plan.programs.for_format(model.format).into_iter().peekable();
+        while let Some(program) = programs.next() {
+            let spec = spec(program);
+            home::create_folders(&spec.scratch)?;
+            match Worker::spawn(spec).await {
+                Err(fault) if fault.code == Code::ModelBroken && programs.peek().is_some() => {
+                    tracing::warn!(model = model.name, program = %program.display(), reason = fault.message, "another engine is tried");
+                }
+                spawned => return spawned,
+            }
+        }
+        Err(Fault::new(Code::Internal, "there is no program to start"))
     }
 
     /// Ends a worker that is not confined as the rules demand now.

@@ -127,12 +127,21 @@ mod tests {
 
     use lull_types::{Code, Fault, ModelHash};
 
+    use lull_models::Format;
+
     use super::*;
     use crate::shelf::{LocalModel, Shelf};
 
     fn local(name: &str, byte: u8) -> Shelved {
         let (name, folder) = (name.to_owned(), "/nowhere".into());
-        let model = LocalModel { name: name.clone(), hash: ModelHash([byte; 32]), folder, context: 64, bytes: 7 };
+        let model = LocalModel {
+            name: name.clone(),
+            hash: ModelHash([byte; 32]),
+            folder,
+            format: Format::Gguf,
+            context: 64,
+            bytes: 7,
+        };
         Shelved { name, model: Ok(model) }
     }
 

@@ -1,12 +1,8 @@
-use std::{
-    alloc::System,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
-use cap::Cap;
 use either::Either;
 use lull_engine::{Engine, EngineInfo, Next, Steps, Vocabulary, template::Template};
 use lull_types::{Code, Fault, Message};
@@ -15,12 +11,6 @@ use mistralrs::{
     core::{Response, TokenizationRequest},
 };
 use tokio::{runtime::Runtime, sync::mpsc};
-
-/// The memory of this process, so that a template cannot have more of it than its share.
-#[global_allocator]
-static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
-/// What a template may take while it renders, in bytes. A worker that is refused more dies and says so.
-const TEMPLATE_MEMORY_MAX: usize = 256 << 20;
 
 /// A loaded model behind mistral.rs' engine thread.
 pub(crate) struct Mistral {
@@ -43,16 +33,6 @@ impl Mistral {
         context: u32,
     ) -> Self {
         Self { runtime, model, vocabulary, template, context }
-    }
-
-    /// The text of a conversation, rendered within bounds.
-    fn text(&self, messages: &[Message]) -> Result<String, Fault> {
-        let bounded = MEMORY.set_limit(MEMORY.allocated().saturating_add(TEMPLATE_MEMORY_MAX));
-        bounded.map_err(|()| Fault::new(Code::WorkerMemory, "the worker has no memory left for the template"))?;
-        let text = self.template.render(messages);
-        // There is always more than nothing.
-        let _ = MEMORY.set_limit(usize::MAX);
-        text
     }
 
     async fn ask(&self, request: Request) -> Result<(), Fault> {
@@ -128,27 +108,7 @@ impl Engine for Mistral {
     }
 
     fn tokenize(&mut self, messages: &[Message]) -> Result<Vec<u32>, Fault> {
-        let text = self.text(messages)?;
-        let mut ids = self.runtime.block_on(self.ids(text, true))?;
-        if ids.is_empty() {
-            let (code, what) = match messages {
-                [] => (Code::BadRequest, "an empty conversation; say something"),
-                _ => (Code::ModelBroken, "a conversation; import another build of it"),
-            };
-            return Err(Fault::new(code, format!("the model's chat template makes nothing of {what}")));
-        }
-        // The template and the tokeniser may both have put the same control token in front.
-        let doubled = |ids: &[u32]| ids.len() > 1 && ids[0] == ids[1] && self.vocabulary.bytes(ids[0]).is_empty();
-        if doubled(&ids) {
-            ids.remove(0);
-        }
-        if let Some(id) = ids.iter().find(|&&id| id as usize >= self.vocabulary.len()) {
-            return Err(Fault::new(
-                Code::ModelBroken,
-                format!("the tokeniser gave token {id}, which it does not have"),
-            ));
-        }
-        Ok(ids)
+        lull_worker::ids(&self.template, &self.vocabulary, messages, |text| self.runtime.block_on(self.ids(text, true)))
     }
 
     fn run(&mut self, ids: Vec<u32>, steps: Box<dyn Steps>) -> Result<(), Fault> {

@@ -15,7 +15,8 @@ pub(crate) fn scripted_program() -> PathBuf {
 pub(crate) fn mistral_program() -> PathBuf {
     let dir = std::env::var_os("LULL_WORKER_DIR")
         .expect("LULL_WORKER_DIR does not name the folder of the worker: run ./x build-worker, then ./x test");
-    lull_engine::cpu::program_for_this_cpu(Path::new(&dir)).expect("a worker: run ./x build-worker")
+    lull_engine::cpu::program_for_this_cpu(Path::new(&dir), lull_engine::cpu::EngineKind::Mistral)
+        .expect("a worker: run ./x build-worker")
 }
 
 /// The folder of the demo model.

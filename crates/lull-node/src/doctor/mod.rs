@@ -58,7 +58,7 @@ pub(crate) async fn look(home: &Path, options: &NodeOptions, look: Look) -> Vec<
     let (agreed, identity) = read.unwrap_or_else(|fault| (Err(fault.clone()), Err(fault)));
     let rules = agreed.as_ref().map_err(Fault::clone).and_then(|agreed| agreed.rules.clone());
     let tier = agreed.as_ref().map_or(Tier::Basic, |agreed| agreed.readable.sandbox_tier.value);
-    let program = crate::node::program(options);
+    let programs = crate::node::programs(options);
     let policy = agreed.as_ref().map(|agreed| &agreed.policy);
     // What is wrong with the policy is said once, as that.
     let followed = policy.is_ok_and(Result::is_ok);
@@ -69,12 +69,12 @@ pub(crate) async fn look(home: &Path, options: &NodeOptions, look: Look) -> Vec<
     findings.extend(status.as_ref().ok().map(|status| parts::relay(&status.relay)));
     findings.extend(identity.is_ok().then(|| parts::certificate(certificate_until_s(home), crate::clock::now_s())));
     findings.extend(sensed.iter().flat_map(sensors::sensors));
-    findings.push(parts::worker(&program));
-    let sandbox = match (&status, &program) {
+    findings.push(parts::worker(&programs));
+    let sandbox = match (&status, &programs) {
         (Ok(status), _) => Some(status.sandbox.clone()),
-        (Err(_), Ok(program)) => {
+        (Err(_), Ok(programs)) => {
             let sandbox = Sandbox::new(tier, options.sandbox_skip.clone());
-            sandbox.ask_in_passing(program).await;
+            sandbox.ask_in_passing(&programs.any).await;
             Some(sandbox.now().view())
         }
         (Err(_), Err(_)) => None,

@@ -1,15 +1,15 @@
 //! Lull's own parts: rules, enrolment, node, relay, worker, sandbox, models.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
-use lull_engine::cpu;
+use lull_engine::cpu::{self, EngineKind};
 use lull_models::Store;
 use lull_sandbox::Method;
 use lull_types::{Code, Fault, Finding, Layer, LinkView, NodeId, SandboxView, StatusView, Tier};
 
 use super::{attention, broken, good};
-use crate::agreed::PolicyNow;
+use crate::{agreed::PolicyNow, programs::Programs};
 
 /// What to do on a machine that belongs to nobody yet.
 const JOIN: &str = "join with `lull node enroll TOKEN`, or in the app; the token is IT's";
@@ -124,9 +124,9 @@ fn at_home(path: &Path) -> String {
     below.map_or_else(|| path.display().to_string(), |rest| format!("~/{}", rest.display()))
 }
 
-pub(super) fn worker(program: &Result<PathBuf, String>) -> Finding {
-    let program = match program {
-        Ok(program) => program,
+pub(super) fn worker(programs: &Result<Programs, String>) -> Finding {
+    let Programs { any, gguf } = match programs {
+        Ok(programs) => programs,
         Err(why) => {
             return broken(
                 "worker",
@@ -135,12 +135,18 @@ pub(super) fn worker(program: &Result<PathBuf, String>) -> Finding {
             );
         }
     };
-    let name = program.file_stem().unwrap_or_default();
-    let shown = at_home(program);
-    if name == cpu::V3 {
+    let name = any.file_stem().unwrap_or_default();
+    let shown = match gguf {
+        Some(gguf) => {
+            format!("{}, and {} for GGUF files", at_home(any), gguf.file_name().unwrap_or_default().display())
+        }
+        None => at_home(any),
+    };
+    let best = EngineKind::Mistral.for_this_cpu()[0];
+    if name == best && cpu::has_v3() {
         good("worker", format!("{shown}, built for x86-64-v3"))
-    } else if cpu::has_v3() && name == cpu::BASELINE {
-        let remedy = format!("put {} beside it: it is faster on this processor", cpu::V3);
+    } else if name == EngineKind::Mistral.baseline() && name != best {
+        let remedy = format!("put {best} beside it: it is faster on this processor");
         attention("worker", format!("{shown}, built for any {} processor", std::env::consts::ARCH), remedy)
     } else {
         good("worker", format!("{shown}, built for {}", std::env::consts::ARCH))

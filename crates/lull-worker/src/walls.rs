@@ -3,20 +3,21 @@ use std::{io, path::Path};
 use lull_engine::{Confine, Confined, guard::Pipe};
 use lull_sandbox::{Layers, Profile, Shortfall};
 
-/// The folder of Hugging Face's files in its home, which a worker never fills.
-const HUB: &str = "hub";
-
 /// The sandbox of this process.
 struct Walls(lull_sandbox::Confined);
 
 /// Whoever puts up the sandbox as the node wants it, and leaves the pipe to the node open.
-pub(crate) fn around(pipe: &Pipe) -> impl FnOnce(&Confine) -> io::Result<Box<dyn Confined>> + use<> {
+pub(crate) fn around(
+    pipe: &Pipe,
+    profile: Profile,
+    folders: &'static [&'static str],
+) -> impl FnOnce(&Confine) -> io::Result<Box<dyn Confined>> + use<> {
     let keep = numbers(pipe);
-    let profile = if cfg!(feature = "cuda") { Profile::Cuda } else { Profile::Cpu };
     move |wanted| {
         let Confine { model, scratch, memory_max, skip } = wanted.clone();
-        // mistral.rs makes this folder while loading, when nothing can be made any more.
-        std::fs::create_dir_all(scratch.join(HUB))?;
+        for folder in folders {
+            std::fs::create_dir_all(scratch.join(folder))?;
+        }
         let confined = lull_sandbox::enter(&lull_sandbox::Confine { profile, model, scratch, memory_max, skip, keep })?;
         Ok(Box::new(Walls(confined)))
     }
