@@ -30,6 +30,7 @@ worker() {
       cargo rustc --quiet --release --locked --bin "lull-worker-$engine" -- --emit=metadata -Dwarnings)
   done
   build_worker
+  (cd crates/lull-worker-llama && for_worker llama "$(cpu_twin llama)" cargo test --quiet --release --locked)
   # Our renderings of chat templates beside mistral.rs's own.
   (cd crates/lull-worker-mistral && for_worker mistral "$(cpu_twin)" cargo test --quiet --release --locked --test templates)
 }

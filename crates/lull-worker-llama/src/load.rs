@@ -1,7 +1,6 @@
-use std::num::NonZeroU32;
+use std::sync::OnceLock;
 
 use llama_cpp_2::{
-    context::params::LlamaContextParams,
     llama_backend::LlamaBackend,
     model::{LlamaModel, params::LlamaModelParams},
 };
@@ -13,7 +12,7 @@ use lull_engine::{
 use lull_types::{Code, Fault};
 
 use crate::{
-    engine::{CHUNK, Llama},
+    engine::{Bounds, Llama},
     tokens::Tokeniser,
 };
 
@@ -24,30 +23,24 @@ pub(crate) fn load(wanted: &Load) -> Result<Box<dyn Engine>, Fault> {
         let text = "llama.cpp reads GGUF files only; this model is for mistral.rs";
         return Err(Fault::new(Code::ModelBroken, text));
     };
-    let broken = |error: &dyn std::fmt::Display| {
-        Fault::new(Code::ModelBroken, format!("llama.cpp cannot load the model: {error}"))
-    };
     let tokeniser = Tokeniser::read(&wanted.model, &checked)?;
     let template = Template::new(checked.chat, end_worker)?;
-    let mut backend = LlamaBackend::init().map_err(|error| broken(&error))?;
-    backend.void_logs();
-    // One process, one model: both live as long as it does.
-    let backend: &'static LlamaBackend = Box::leak(Box::new(backend));
     let parameters = LlamaModelParams::default().with_use_mmap(true).with_n_gpu_layers(0);
-    let model = LlamaModel::load_from_file(backend, wanted.model.join(file), &parameters);
-    let model: &'static LlamaModel = Box::leak(Box::new(model.map_err(|error| broken(&error))?));
-    let trained = model.n_ctx_train();
-    let context = trained.min(wanted.context_max).max(1);
-    let threads = i32::from(wanted.threads.max(1));
-    let parameters = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(context))
-        .with_n_batch(CHUNK)
-        .with_n_ubatch(CHUNK)
-        .with_n_threads(threads)
-        .with_n_threads_batch(threads)
-        .with_no_perf(true);
-    let context = model.new_context(backend, parameters).map_err(|error| broken(&error))?;
-    let mut llama = Llama::new(context, tokeniser, template, trained);
-    llama.rehearse()?;
-    Ok(Box::new(llama))
+    let model = LlamaModel::load_from_file(backend(), wanted.model.join(file), &parameters)
+        .map_err(|error| Fault::new(Code::ModelBroken, format!("llama.cpp cannot load the model: {error}")))?;
+    // One process, one model: it lives as long as the process does.
+    let model: &'static LlamaModel = Box::leak(Box::new(model));
+    let bounds = Bounds { context: wanted.context_max.max(1), threads: wanted.threads.max(1) };
+    Ok(Box::new(Llama::new(model, bounds, tokeniser, template)?))
+}
+
+/// llama.cpp itself, which begins once in a process and says nothing.
+pub(crate) fn backend() -> &'static LlamaBackend {
+    static BACKEND: OnceLock<LlamaBackend> = OnceLock::new();
+    BACKEND.get_or_init(|| {
+        // It fails only where it has begun before, and nobody else begins it.
+        let Ok(mut backend) = LlamaBackend::init() else { std::process::abort() };
+        backend.void_logs();
+        backend
+    })
 }
