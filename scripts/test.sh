@@ -40,6 +40,9 @@ unit() {
   # What needs screens and buses runs in the tier `owner`, as the user whose machine it is.
   cargo nextest run --locked --workspace --exclude lull-tests --no-fail-fast \
     -E 'not (package(lull-presence) & kind(test))'
+  # What every engine must do, and hostile files, once more with the other engine.
+  LULL_TEST_ENGINE=llama cargo nextest run --locked -p lull-engine --no-fail-fast \
+    -E 'binary(conformance) | binary(hostile) | binary(broken_models)'
   cargo test --quiet --locked --workspace --doc
 }
 

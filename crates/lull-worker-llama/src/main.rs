@@ -3,6 +3,7 @@
 
 mod engine;
 mod load;
+mod log;
 mod tokens;
 
 use std::io;

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use lull_engine::{GenerateRequest, Generation, Limits, Step, Worker, WorkerSpec};
+use lull_engine::{
+    GenerateRequest, Generation, Limits, Step, Worker, WorkerSpec,
+    cpu::{self, EngineKind},
+};
 use lull_types::{Fault, FinishReason, Message, Role, Sampling, Tier, Token, Usage};
 
 /// The scripted worker of this very build.
@@ -11,12 +14,23 @@ pub(crate) fn scripted_program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_lull-worker-scripted"))
 }
 
+/// The variable that says which engine's worker the tests of real workers drive.
+const ENGINE: &str = "LULL_TEST_ENGINE";
+
+/// Which one: mistral.rs unless something else is said.
+pub(crate) fn engine() -> EngineKind {
+    match std::env::var(ENGINE).as_deref() {
+        Ok("llama") => EngineKind::Llama,
+        Ok("mistral") | Err(_) => EngineKind::Mistral,
+        Ok(other) => panic!("{ENGINE} is {other}, and there are mistral and llama"),
+    }
+}
+
 /// The real worker, from `LULL_WORKER_DIR`.
-pub(crate) fn mistral_program() -> PathBuf {
+pub(crate) fn real_program() -> PathBuf {
     let dir = std::env::var_os("LULL_WORKER_DIR")
         .expect("LULL_WORKER_DIR does not name the folder of the worker: run ./x build-worker, then ./x test");
-    lull_engine::cpu::program_for_this_cpu(Path::new(&dir), lull_engine::cpu::EngineKind::Mistral)
-        .expect("a worker: run ./x build-worker")
+    cpu::program_for_this_cpu(Path::new(&dir), engine()).expect("a worker: run ./x build-worker")
 }
 
 /// The folder of the demo model.

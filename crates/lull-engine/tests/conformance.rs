@@ -1,4 +1,4 @@
-//! The real worker on mistral.rs, with the demo model.
+//! What every engine must do, with the real worker and the demo model. `LULL_TEST_ENGINE` says which engine.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -6,7 +6,7 @@ mod common;
 
 use std::{collections::HashSet, path::Path, time::Instant};
 
-use common::{Answered, answer, asked, collect, demo, greedy, mistral_program, spec};
+use common::{Answered, answer, asked, collect, demo, greedy, real_program, spec};
 use lull_engine::{Step, Worker, WorkerSpec};
 use lull_types::{Code, FinishReason, Message, Role, Sampling};
 use tempfile::TempDir;
@@ -20,7 +20,7 @@ async fn demo_worker() -> (Worker, TempDir) {
 
 fn demo_spec(scratch: &Path) -> WorkerSpec {
     // For so small a model a second thread costs more than it brings.
-    WorkerSpec { threads: 1, ..spec(mistral_program(), &demo(), scratch) }
+    WorkerSpec { threads: 1, ..spec(real_program(), &demo(), scratch) }
 }
 
 /// The questions of docs/faq.md with their answers.
